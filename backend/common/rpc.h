@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rpc.h - the admin protocol: vhsmctl to the broker (run/vhsmd.sock: devices,
+ * status) and straight to the vault (run/vault.sock: keys, audit; so the
+ * broker never sees a key on its way in).
+ *
+ * AF_UNIX SOCK_SEQPACKET, one JSON object a packet, at most VHSM_RPC_MAX
+ * bytes:
+ *   request   {"id": N, "method": "key.generate", "params": {...}}
+ *   answer    {"id": N, "result": ...}
+ *          or {"id": N, "error": {"code": "not-found", "message": "..."}}
+ * Secret bytes never stand in JSON: a request that carries some (key.import)
+ * attaches one memfd.  Long lists come in pages: params.after, result.next.
+ * The peer must be root or the daemon's own uid (SO_PEERCRED).
+ */
+#ifndef VHSM_RPC_H
+#define VHSM_RPC_H
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stddef.h>
+
+#define VHSM_RPC_MAX 131072u
+
+struct vhsm_rpc_server;
+struct vhsm_rpc_call;			/* a request that waits for its answer */
+
+/*
+ * Handles one request: answers with vhsm_rpc_result or vhsm_rpc_error, now or
+ * later, exactly once.  params is an object (perhaps empty), borrowed until
+ * the answer.  fd is the attached descriptor or -1, owned by the handler.
+ */
+typedef void vhsm_rpc_handler(struct vhsm_rpc_call *, const char *method,
+			      json_t *params, int fd, void *arg);
+
+/* Serves connections of the listening socket.  NULL with errno set. */
+struct vhsm_rpc_server *vhsm_rpc_server_new(struct event_base *, int listen_fd,
+					    vhsm_rpc_handler *, void *arg);
+void vhsm_rpc_server_free(struct vhsm_rpc_server **);
+
+/* Answer and free the call.  result is stolen.  The uid of the caller. */
+void vhsm_rpc_result(struct vhsm_rpc_call *, json_t *result);
+void vhsm_rpc_error(struct vhsm_rpc_call *, const char *code,
+		    const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+unsigned vhsm_rpc_caller_uid(const struct vhsm_rpc_call *);
+
+/* One packet's bytes to one answer; the parser alone, for fuzzing too.
+ * Malformed input is answered with "bad-request". */
+void vhsm_rpc_dispatch(struct vhsm_rpc_server *, struct vhsm_rpc_call *,
+		       const char *untrusted_bytes, size_t len, int fd);
+
+/* Makes, or takes over a stale, listening socket: mode 0600.  fd or -errno. */
+int vhsm_rpc_listen(const char *path);
+
+/*
+ * The client: connects, calls, waits.  0 with *result (the caller's), or
+ * -errno with *error (a new string saying what failed and what to do) and
+ * *code (a new string, NULL if the daemon was not reached).
+ */
+int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
+		       int fd, json_t **result, char **code, char **error);
+
+#endif /* VHSM_RPC_H */
