@@ -33,30 +33,36 @@ struct vhsm_rpc_call;			/* a request that waits for its answer */
 typedef void vhsm_rpc_handler(struct vhsm_rpc_call *, const char *method,
 			      json_t *params, int fd, void *arg);
 
-/* Serves connections of the listening socket.  NULL with errno set. */
+/* Serves connections of the listening socket, which stays the caller's; none
+ * with -1.  NULL with errno set. */
 struct vhsm_rpc_server *vhsm_rpc_server_new(struct event_base *, int listen_fd,
 					    vhsm_rpc_handler *, void *arg);
 void vhsm_rpc_server_free(struct vhsm_rpc_server **);
 
-/* Answer and free the call.  result is stolen.  The uid of the caller. */
+/* Answer and free the call.  result is stolen, NULL for null; one too long for
+ * a packet is answered with "too-large". */
 void vhsm_rpc_result(struct vhsm_rpc_call *, json_t *result);
 void vhsm_rpc_error(struct vhsm_rpc_call *, const char *code,
 		    const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The uid of the caller; UINT_MAX if there is none. */
 unsigned vhsm_rpc_caller_uid(const struct vhsm_rpc_call *);
 
-/* One packet's bytes to one answer; the parser alone, for fuzzing too.
- * Malformed input is answered with "bad-request". */
+/* One packet's bytes to one answer; the parser alone, for fuzzing too: with a
+ * NULL call the answer goes nowhere.  Malformed input is answered with
+ * "bad-request".  Takes fd over. */
 void vhsm_rpc_dispatch(struct vhsm_rpc_server *, struct vhsm_rpc_call *,
 		       const char *untrusted_bytes, size_t len, int fd);
 
-/* Makes, or takes over a stale, listening socket: mode 0600.  fd or -errno. */
+/* Makes, or takes over a stale, listening socket: mode 0600.  fd or -errno;
+ * EADDRINUSE when another process listens there. */
 int vhsm_rpc_listen(const char *path);
 
 /*
- * The client: connects, calls, waits.  0 with *result (the caller's), or
- * -errno with *error (a new string saying what failed and what to do) and
- * *code (a new string, NULL if the daemon was not reached).
+ * The client: connects, calls, waits.  params (may be NULL) and fd (may be -1)
+ * stay the caller's.  0 with *result (the caller's), or -errno with *error (a
+ * new string saying what failed and what to do) and *code (a new string, NULL
+ * if the daemon was not reached; EREMOTEIO when it answered with an error).
  */
 int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
 		       int fd, json_t **result, char **code, char **error);
