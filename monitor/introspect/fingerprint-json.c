@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fingerprint-json.c - a set of fingerprints as JSON and as a file.
+ *
+ * Reading trusts nothing: the file may have been written by anyone.  Hex is
+ * lower case, so that a set has one form only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fingerprint-set.h"
+
+#define FORMAT	"vhsm-fingerprints"
+#define VERSION	1
+#define FILE_MAX_LEN (8u << 20)		/* far over VHSM_FINGERPRINTS_MAX */
+
+static json_t *hex_encode(const uint8_t *bytes, size_t len)
+{
+	static const char digit[] = "0123456789abcdef";
+	char text[2 * VHSM_FINGERPRINT_SALT_LEN];
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		text[2 * i] = digit[bytes[i] >> 4];
+		text[2 * i + 1] = digit[bytes[i] & 15];
+	}
+	return json_stringn(text, 2 * len);
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static bool hex_decode(uint8_t *bytes, size_t len, const json_t *untrusted)
+{
+	const char *text = json_string_value(untrusted);
+	int high, low;
+	size_t i;
+
+	if (!text || json_string_length(untrusted) != 2 * len)
+		return false;
+	for (i = 0; i < len; i++) {
+		high = hex_value(text[2 * i]);
+		low = hex_value(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+json_t *vhsm_fingerprints_encode(const struct vhsm_fingerprints *set)
+{
+	json_t *entries = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; entries && !r && i < set->count; i++)
+		r = json_array_append_new(entries,
+			json_pack("{s:s, s:i, s:o}",
+				  "label", set->entry[i].label,
+				  "filter", (int)set->entry[i].filter,
+				  "digest", hex_encode(set->entry[i].digest,
+						VHSM_FINGERPRINT_DIGEST_LEN)));
+	if (r) {
+		json_decref(entries);
+		return NULL;
+	}
+	return json_pack("{s:s, s:i, s:o, s:o}", "format", FORMAT,
+			 "version", VERSION, "salt",
+			 hex_encode(set->salt, sizeof(set->salt)),
+			 "entries", entries);
+}
+
+static int decode_entry(struct vhsm_fingerprints *set, size_t i,
+			const json_t *untrusted, char *why)
+{
+	const json_t *label = json_object_get(untrusted, "label");
+	const json_t *filter = json_object_get(untrusted, "filter");
+	uint8_t digest[VHSM_FINGERPRINT_DIGEST_LEN];
+	const char *wrong = NULL;
+	int r = -EINVAL;
+
+	if (json_object_size(untrusted) != 3)
+		wrong = "is not an object of label, filter, digest";
+	else if (!json_is_string(label) ||
+		 strlen(json_string_value(label)) != json_string_length(label))
+		wrong = "has a bad label";
+	else if (!json_is_integer(filter) || json_integer_value(filter) < 0 ||
+		 json_integer_value(filter) > UINT16_MAX)
+		wrong = "has a filter that is not 0..65535";
+	else if (!hex_decode(digest, sizeof(digest),
+			     json_object_get(untrusted, "digest")))
+		wrong = "has a digest that is not 32 lower-case hex digits";
+	if (!wrong) {
+		r = fingerprints_append(set, json_string_value(label),
+					(uint16_t)json_integer_value(filter),
+					digest);
+		if (r == -EINVAL)
+			wrong = "has a bad label";
+		else if (r)
+			wrong = "does not fit";
+	}
+	if (wrong)
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "entry %zu %s", i,
+			 wrong);
+	return r;
+}
+
+/* What is wrong with the object around the entries, or NULL. */
+static const char *check_frame(const json_t *untrusted, uint8_t *salt)
+{
+	const json_t *format = json_object_get(untrusted, "format");
+	const json_t *version = json_object_get(untrusted, "version");
+	const json_t *entries = json_object_get(untrusted, "entries");
+
+	if (!json_is_string(format) ||
+	    strcmp(json_string_value(format), FORMAT))
+		return "\"format\" is not \"" FORMAT "\"";
+	if (!json_is_integer(version) || json_integer_value(version) != VERSION)
+		return "\"version\" is not one this program knows (1)";
+	if (json_object_size(untrusted) != 4)
+		return "it has members other than format, version, salt, "
+			"entries";
+	if (!hex_decode(salt, VHSM_FINGERPRINT_SALT_LEN,
+			json_object_get(untrusted, "salt")))
+		return "\"salt\" is not 64 lower-case hex digits";
+	if (!json_is_array(entries) ||
+	    json_array_size(entries) > VHSM_FINGERPRINTS_MAX)
+		return "\"entries\" is not an array, or too long";
+	return NULL;
+}
+
+int vhsm_fingerprints_decode(struct vhsm_fingerprints **set,
+			     const json_t *untrusted_json, char *why)
+{
+	uint8_t salt[VHSM_FINGERPRINT_SALT_LEN];
+	struct vhsm_fingerprints *made;
+	const json_t *entries;
+	const char *wrong;
+	size_t i;
+	int r = 0;
+
+	wrong = check_frame(untrusted_json, salt);
+	if (wrong) {
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN,
+			 "not a set of fingerprints: %s", wrong);
+		return -EINVAL;
+	}
+	made = fingerprints_new_salted(salt);
+	if (!made) {
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "out of memory");
+		return -ENOMEM;
+	}
+	entries = json_object_get(untrusted_json, "entries");
+	for (i = 0; !r && i < json_array_size(entries); i++)
+		r = decode_entry(made, i, json_array_get(entries, i), why);
+	if (r)
+		vhsm_fingerprints_free(&made);
+	else
+		*set = made;
+	return r;
+}
+
+static size_t read_bounded(void *buffer, size_t len, void *arg)
+{
+	FILE *file = arg;
+	long at = ftell(file);
+
+	if (at < 0 || at + len > FILE_MAX_LEN)
+		return (size_t)-1;
+	return fread(buffer, 1, len, file);
+}
+
+int vhsm_fingerprints_read(struct vhsm_fingerprints **set, const char *path,
+			   char *why)
+{
+	char wrong[VHSM_FINGERPRINT_WHY_LEN];
+	json_error_t error;
+	json_t *json;
+	FILE *file;
+	int r;
+
+	file = fopen(path, "re");
+	if (!file) {
+		r = -errno;
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "%.80s: %s", path,
+			 strerror(-r));
+		return r;
+	}
+	json = json_load_callback(read_bounded, file, JSON_REJECT_DUPLICATES,
+				  &error);
+	fclose(file);
+	if (!json) {
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN,
+			 "%.80s: line %d: %.80s", path, error.line,
+			 error.text);
+		return -EINVAL;
+	}
+	r = vhsm_fingerprints_decode(set, json, wrong);
+	if (r)
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "%.80s: %.110s", path,
+			 wrong);
+	json_decref(json);
+	return r;
+}
+
+/* A new file of mode 0600, whatever stands at path. */
+static int write_new(const char *path, const json_t *json)
+{
+	int fd, r = 0;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (json_dumpfd(json, fd, JSON_COMPACT) || fsync(fd))
+		r = errno ? -errno : -EIO;
+	if (close(fd) && !r)
+		r = -errno;
+	if (r)
+		unlink(path);
+	return r;
+}
+
+int vhsm_fingerprints_write(const struct vhsm_fingerprints *set,
+			    const char *path, char *why)
+{
+	char *temporary = NULL;
+	json_t *json;
+	int r = -ENOMEM;
+
+	json = vhsm_fingerprints_encode(set);
+	if (!json || asprintf(&temporary, "%s.%ld.new", path,
+			      (long)getpid()) < 0) {
+		temporary = NULL;
+		goto out;
+	}
+	r = write_new(temporary, json);
+	if (!r && rename(temporary, path)) {
+		r = -errno;
+		unlink(temporary);
+	}
+out:
+	if (r)
+		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "%.80s: %s", path,
+			 strerror(-r));
+	free(temporary);
+	json_decref(json);
+	return r;
+}
