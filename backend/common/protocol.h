@@ -22,6 +22,18 @@
 #include "message.h"
 #include "vhsmif.h"
 
+/*
+ * Command lines the broker starts its children with; --user only when one is
+ * configured and the broker is root (sandbox.h, vhsm_sandbox_drop):
+ *
+ *   vhsm-vault --store DIR --root-key URI [--user NAME] [--verbose]
+ *   vhsm-engine --transport xen|local [--user NAME] [--verbose]
+ *
+ * DIR exists, mode 0700, and is NAME's.  An engine opens its transport, drops
+ * to NAME, then waits for its CONNECT.  Standard error is the broker's; exit
+ * status 0 after STOP or the broker's end of file, else not.
+ */
+
 /* Descriptors a child is started with. */
 #define VHSM_FD_BROKER	3	/* engine, vault: socket to the broker */
 #define VHSM_FD_VAULT	4	/* engine: socket to the vault */
