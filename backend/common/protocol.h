@@ -152,6 +152,12 @@ struct vhsm_msg_device_event {
  * commits to the store before it sends the key, so no two engines ever share
  * one; nonce_start is random, so that a store rolled back to an older copy
  * does not repeat nonces either.
+ *
+ * All versions of a key share its index.  A key that is not ENABLED comes
+ * without material (material_len 0), so that its uses are refused for the
+ * right reason; when it is enabled its versions are sent again, and replace
+ * what was there.  KEY_STATE only ever takes away: DISABLED, REVOKED,
+ * DESTROYED.  After the ACK of DESTROYED an index may name another key.
  */
 struct vhsm_msg_key {
 	struct vhsm_msg_header hdr;
