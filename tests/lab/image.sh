@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# image.sh - sourced: put an initramfs together.  $ROOT is its directory.
+
+# The least a Linux system has, and busybox under all its names.
+image_base() {
+	rm -rf "$ROOT"
+	mkdir -p "$ROOT"/{bin,sbin,proc,sys,dev,tmp,run/lock,root,mnt,etc} \
+		"$ROOT"/lib/modules "$ROOT"/usr/{bin,sbin,lib} \
+		"$ROOT"/var/{lib,log}
+	ln -s ../run "$ROOT/var/run"
+	cp /bin/busybox "$ROOT/bin/"
+	ln -s busybox "$ROOT/bin/sh"
+}
+
+# image_copy FILE... - host files to the same place, with the libraries they
+# are linked with.
+image_copy() {
+	local f
+
+	for f; do
+		[ -e "$f" ] || die "image: $f is missing on this machine"
+		install -D "$f" "$ROOT$f"
+		image_libs "$f"
+	done
+}
+
+# image_libs FILE - the libraries of FILE, but not those that are the
+# product's own and installed into the image already.
+image_libs() {
+	local l
+
+	ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r l; do
+		case $l in
+		"$ROOT"*) continue ;;
+		esac
+		[ -e "$ROOT$l" ] || install -D "$l" "$ROOT$l"
+	done
+}
+
+# image_product FILE... - files of the product, from its staged installation,
+# with their libraries.
+image_product() {
+	local f
+
+	for f; do
+		mkdir -p "$ROOT$(dirname "$f")"
+		cp -a "$LAB_DIR/stage$f" "$ROOT$f"
+		LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib image_libs \
+			"$LAB_DIR/stage$f"
+	done
+	rm -rf "${ROOT:?}$LAB_DIR"
+}
+
+# image_modules NAME... - kernel modules with those they need.  The load order
+# is kept in /lib/modules/order.
+image_modules() {
+	local krel m
+
+	krel=$(cat "$LAB_CACHE/kernel-release")
+	for m; do
+		modprobe -d "$LAB_CACHE/root" -S "$krel" -D "$m" ||
+			die "image: no module $m"
+	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' |
+	while read -r m; do
+		cp "$m" "$ROOT/lib/modules/"
+		basename "$m" >> "$ROOT/lib/modules/order"
+	done
+}
+
+# image_pack OUT - not compressed: the kernel would unpack it in emulation.
+image_pack() {
+	(cd "$ROOT" && find . | cpio -o -H newc --quiet -R 0:0) > "$1.new"
+	mv "$1.new" "$1"
+}
