@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * confirm.c - from a window whose filter matched to the entry it is, if any:
  * one HMAC, then the entries of that filter, found by bisection.
