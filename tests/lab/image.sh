@@ -8,6 +8,7 @@ image_base() {
 		"$ROOT"/lib/modules "$ROOT"/usr/{bin,sbin,lib} \
 		"$ROOT"/var/{lib,log}
 	ln -s ../run "$ROOT/var/run"
+	ln -s ../run/lock "$ROOT/var/lock"
 	cp /bin/busybox "$ROOT/bin/"
 	ln -s busybox "$ROOT/bin/sh"
 }
