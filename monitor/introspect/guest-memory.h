@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guest-memory.h - a guest's memory, page by page, read-only: of a running
+ * domain, or of an image file.
+ *
+ * What is read is the guest's and may change while it is looked at.
+ */
+#ifndef VHSM_GUEST_MEMORY_H
+#define VHSM_GUEST_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VHSM_GUEST_PAGE_SIZE	4096u
+#define VHSM_MEMORY_WHY_LEN	200u
+
+struct vhsm_guest_memory;
+
+struct vhsm_memory_stats {
+	uint64_t pages;			/* read */
+	uint64_t unreadable;		/* the guest has them; we could not */
+};
+
+/*
+ * A run of bytes at a guest-physical address (an image: the offset in the
+ * file), whole pages but for an image's end, valid until the return.  Anything
+ * but 0 ends the walk, which returns it.
+ */
+typedef int vhsm_memory_visit(uint64_t address, const uint8_t *bytes,
+			      size_t len, void *arg);
+
+/*
+ * A running domain, by its number.  PVH and HVM guests are read by guest frame
+ * number; PV guests through their own table of frames, which the guest wrote:
+ * Xen refuses a frame that is not the guest's.  Needs the control domain's
+ * privilege, or the target's.  NULL with why (VHSM_MEMORY_WHY_LEN).
+ */
+struct vhsm_guest_memory *vhsm_guest_memory_open_domain(uint32_t domid,
+							char *why);
+
+/* A raw image of memory.  NULL with why. */
+struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
+						       char *why);
+
+/*
+ * Visits everything readable; neighbouring pages come in ascending order.  0,
+ * -errno with why, or what visit returned.  *stats counts what was visited,
+ * whatever the result.
+ */
+int vhsm_guest_memory_walk(struct vhsm_guest_memory *, vhsm_memory_visit *,
+			   void *arg, struct vhsm_memory_stats *stats,
+			   char *why);
+
+void vhsm_guest_memory_close(struct vhsm_guest_memory **);
+
+#endif /* VHSM_GUEST_MEMORY_H */
