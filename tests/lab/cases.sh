@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# cases.sh - sourced by every file of lab cases.
+#
+# behaviour NAME  runs the function NAME, which fails with its first failing
+#                 command; underscores of the name are shown as blanks
+# dom0 SCRIPT     run in dom0
+# web, db SCRIPT  run in that guest; output and exit status are the script's
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+. "$TOP/tests/report.sh"
+OUT=$LAB_DIR/share/out		# the same as /mnt/out in dom0
+FAILED=0
+
+behaviour() {
+	local t0=$EPOCHREALTIME log=$LAB_LOG/lab/$1.log rc=0
+
+	mkdir -p "$LAB_LOG/lab"
+	set +e
+	(set -eu; "$1") > "$log" 2>&1
+	rc=$?
+	set -e
+	if [ $rc = 0 ]; then
+		report 1 0 "$(since "$t0")" "lab: ${1//_/ }"
+	else
+		evidence >> "$log" 2>&1
+		report 0 1 "$(since "$t0")" "lab: ${1//_/ }" "$log"
+		FAILED=1
+	fi
+}
+
+# What one wants to see of the lab when something failed in it.
+evidence() {
+	echo "--- exit status $rc; the lab:"
+	"$LAB_SRC/in-dom0" -t 20 'xl list; tail -n 15 /var/log/vhsmd.log
+		for g in web db; do
+			echo "--- console of $g"
+			tail -n 8 /var/log/xen/guest-$g.log
+		done; dmesg | tail -n 5' | cut -c 1-200
+}
+
+dom0() {
+	"$LAB_SRC/in-dom0" -t "${LIMIT:-300}" "$1"
+}
+
+in_guest() {
+	dom0 "guest -t ${LIMIT:-300} $1 run <<'END_OF_SCRIPT'
+$2
+END_OF_SCRIPT"
+}
+
+web() {
+	in_guest web "$1"
+}
+
+db() {
+	in_guest db "$1"
+}
+
+# fails TEXT COMMAND...: it must fail, and say what matches TEXT.
+fails() {
+	local want=$1 out
+
+	shift
+	if out=$("$@" 2>&1); then
+		echo "succeeded, but must not: $*"
+		echo "$out"
+		return 1
+	fi
+	grep -Eiq -- "$want" <<< "$out" || {
+		echo "failed without saying \"$want\": $*"
+		echo "$out"
+		return 1
+	}
+}
+
+# eventually SECONDS COMMAND...: it succeeds within that time.
+eventually() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { echo "not in time: $*"; return 1; }
+		sleep 0.3
+	done
+}
