@@ -31,8 +31,10 @@
  *
  * DIR exists, mode 0700, and is NAME's.  An engine opens its transport, drops
  * to NAME, then waits for its CONNECT.  Standard error is the broker's; exit
- * status 0 after STOP or the broker's end of file, else not.
+ * status 0 after STOP or the broker's end of file, VHSM_EXIT_VIOLATION from an
+ * engine whose guest broke the ring, else another.
  */
+#define VHSM_EXIT_VIOLATION 3
 
 /* Descriptors a child is started with. */
 #define VHSM_FD_BROKER	3	/* engine, vault: socket to the broker */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.h - one use of a key, from a checked request to its result.
+ *
+ * Three steps, so that a slow one can run on a worker: prepare (the queue's
+ * thread copies what decides something out of the pool), run (any thread),
+ * publish (the queue's thread checks the key once more and copies results into
+ * the pool).
+ *
+ * What a family makes is made in private memory, but for an AEAD's bulk.  That
+ * matters: Ed25519 reads its message twice and its own half-written signature
+ * once more; a guest that could change either between two reads would get two
+ * signatures under one nonce, and from them the key.
+ */
+#ifndef VHSM_CALL_H
+#define VHSM_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keys.h"
+#include "ops.h"
+#include "vhsmif.h"
+
+#define VHSM_DIGEST_MAX 64u
+
+/* One thread that uses keys: its number in the epoch and in each version, and
+ * its private copy of a message (VHSM_INPUT_MAX bytes, touched on demand). */
+struct vhsm_thread {
+	unsigned index;
+	uint8_t *bounce;
+};
+
+struct vhsm_call {
+	struct vhsm_request request;	/* a private copy, checked */
+	uint32_t version;		/* that did the work */
+	struct vhsm_operation op;
+	uint8_t digest[VHSM_DIGEST_MAX];
+	uint8_t output[VHSM_SIG_MAX];	/* signatures and MACs, until publish */
+};
+
+/* 0 or -errno. */
+int vhsm_thread_init(struct vhsm_thread *, unsigned index);
+void vhsm_thread_deinit(struct vhsm_thread *);
+
+/* The version the request may use now, or why not: BAD_MECHANISM, BAD_HANDLE,
+ * NO_VERSION, DISABLED, REVOKED, NOT_PERMITTED, WRONG_TYPE. */
+enum vhsm_status vhsm_call_find(struct vhsm_call *, struct vhsm_keys *,
+				struct vhsm_key_version **);
+
+/* Copies small values out of the pool and points at the rest. */
+void vhsm_call_prepare(struct vhsm_call *, uint8_t *untrusted_pool);
+
+/* Runs it with the calling thread's context. */
+enum vhsm_status vhsm_call_run(struct vhsm_call *, struct vhsm_key_version *,
+			       struct vhsm_thread *);
+
+/*
+ * The last step.  status is run's; looks at the key's state again: where it
+ * has been taken away meanwhile, results are wiped and the new refusal is
+ * returned.  Else copies results into the pool and returns status.
+ */
+enum vhsm_status vhsm_call_publish(struct vhsm_call *,
+				   struct vhsm_key_version *,
+				   uint8_t *untrusted_pool,
+				   enum vhsm_status status);
+
+#endif /* VHSM_CALL_H */
