@@ -164,7 +164,7 @@ bool vhsm_name_check(const char *name, size_t len)
 	return true;
 }
 
-size_t vhsm_hash_len(unsigned hash)
+size_t vhsm_digest_len(unsigned hash)
 {
 	switch (hash) {
 	case VHSM_HASH_SHA256:
@@ -252,9 +252,9 @@ static enum vhsm_status check_digest(const struct vhsm_request *request)
 		return VHSM_S_OK;
 	if (hash == VHSM_HASH_NONE)
 		return VHSM_S_BAD_FLAGS;
-	if (!vhsm_hash_len(hash))
+	if (!vhsm_digest_len(hash))
 		return VHSM_S_BAD_MECHANISM;
-	if (request->u.seg[VHSM_SEG_INPUT].len != vhsm_hash_len(hash))
+	if (request->u.seg[VHSM_SEG_INPUT].len != vhsm_digest_len(hash))
 		return VHSM_S_BAD_LENGTH;
 	return VHSM_S_OK;
 }

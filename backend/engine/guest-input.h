@@ -68,7 +68,7 @@ void vhsm_pool_copy(void *private_copy, const volatile uint8_t *untrusted_pool,
 bool vhsm_name_check(const char *name, size_t len);
 
 /* Bytes of a digest with VHSM_HASH_*; 0 for HASH_NONE and unknown ones. */
-size_t vhsm_hash_len(unsigned hash);
+size_t vhsm_digest_len(unsigned hash);
 
 /* Directory pages a pool of so many pages has; 0 if that is not allowed. */
 uint32_t vhsm_directory_pages(uint32_t pool_pages);
