@@ -4,7 +4,8 @@
 # report PASSED FAILED SECONDS NAME [LOG]
 #	One line for people, and one in $RESULTS for the sum.  Kinds of tests
 #	that run beside each other append to the same file, a line at a time.
-#	A failure shows the end of its log.
+#	SECONDS may be empty: not measured.  A failure shows the end of its
+#	log.
 RESULTS=${RESULTS:-$BUILD/results}
 
 report() {
@@ -12,9 +13,9 @@ report() {
 
 	[ "$failed" = 0 ] || word=FAILED
 	{
-		printf '%-6s %s  (%s%s s)\n' $word "$name" \
+		printf '%-6s %s%s%s\n' $word "$name" "${seconds:+, $seconds s}" \
 			"$([ $((passed + failed)) -le 1 ] ||
-			echo "$((passed + failed)) cases, ")" "$seconds"
+			echo ", $((passed + failed)) cases")"
 		if [ "$failed" != 0 ] && [ -e "$log" ]; then
 			tail -n "${REPORT_LINES:-30}" "$log" | sed 's/^/    | /'
 			echo "    whole log: $log"
