@@ -18,7 +18,7 @@ ok() {		# ok NAME COMMAND...
 	if "$@" >"$dir/out" 2>&1; then
 		echo "ok $name"
 	else
-		echo "FAIL $name"; head -n 20 "$dir/out"; failed=1
+		echo "not ok $name"; head -n 20 "$dir/out"; failed=1
 	fi
 }
 fails() { ! "$@"; }

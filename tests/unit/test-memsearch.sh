@@ -13,7 +13,7 @@ failed=0
 
 ok() {		# ok NAME COMMAND... : the command must succeed
 	name=$1; shift
-	if "$@"; then echo "ok $name"; else echo "FAIL $name"; failed=1; fi
+	if "$@"; then echo "ok $name"; else echo "not ok $name"; failed=1; fi
 }
 
 exits() {	# exits STATUS ARGUMENT... : run the tool
