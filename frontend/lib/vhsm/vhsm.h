@@ -29,7 +29,8 @@
  *              numbers and buffers stay valid.  Blocking calls try again for
  *              vhsm_set_retry() ms; batch callers see VHSM_S_GONE in the
  *              results, and may submit the same requests again: every
- *              operation is safe to repeat.
+ *              operation is safe to repeat, once its input is written anew if
+ *              input and output are the same place.
  * Trust        What the device answers is checked; an answer that breaks the
  *              protocol ends the connection with -VHSM_E_PROTOCOL.
  *
@@ -291,7 +292,10 @@ int vhsm_buffer_segment(const struct vhsm *h, const void *p, size_t len,
 
 /*
  * Runs one request on buffers and waits for its result; request->id is not
- * used.  Returns 0 or the error; result (may be NULL) has the details.
+ * used.  Returns 0 or the error; result (may be NULL) has the details when
+ * the device answered.  A cipher in place is not repeated when the device was
+ * away (-VHSM_E_GONE): its input may be overwritten; write it anew and call
+ * again.  -EINVAL for KEY_OPEN and CANCEL.
  */
 int vhsm_call(struct vhsm *h, const struct vhsm_request *request,
 	      struct vhsm_response *result);
@@ -340,7 +344,7 @@ void vhsm_request_random(struct vhsm_request *r, uint64_t cookie,
  * Submits up to n requests, with at most one notification for all of them.
  * Returns how many were taken, from the first on: fewer than n when the ring
  * is full (reap, then submit the rest), 0 when nothing fits.  Does not wait
- * for room.  -VHSM_E_GONE while the device is away, -VHSM_E_PROTOCOL, -EINVAL
+ * for room; over "local:" it may wait for the daemon to answer a reconnection.  -VHSM_E_GONE while the device is away, -VHSM_E_PROTOCOL, -EINVAL
  * for an op that is not for callers (KEY_OPEN, CANCEL).  What is wrong with a
  * single request is told in its result.
  */
