@@ -20,6 +20,8 @@
  *
  *   frontend, frontend-id, online, state, domain, handle
  *        As for every xenbus device.  "domain" is the guest's name, for people.
+ *   keys                     "NAME[+NAME...]", globs too; "" for all
+ *        What the device may use: for a backend that is started again.
  *   versions                 "1[,N...]"
  *        Versions of this ABI the backend speaks, comma separated, ascending.
  *   multi-queue-max-queues   1..VHSM_MAX_QUEUES
