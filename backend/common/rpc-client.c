@@ -4,6 +4,8 @@
  * programs that do nothing else meanwhile.  The daemon is trusted with the
  * answer's meaning, not with its form.
  */
+#include <config.h>
+
 #include "rpc.h"
 
 #include <errno.h>

@@ -10,6 +10,8 @@
  * A call may outlive its peer, and the server: its answer is then dropped.
  * What the JSON says beyond its envelope is the handler's to check.
  */
+#include <config.h>
+
 #include "rpc.h"
 
 #include <errno.h>
