@@ -2,6 +2,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -41,8 +42,9 @@ int vhsm_msg_send(int sock, const struct vhsm_msg_header *hdr,
 	return n < 0 ? -errno : 0;
 }
 
-/* Takes the descriptors out of mh; what does not fit or is not wanted closes. */
-static unsigned take_fds(struct msghdr *mh, int *fds)
+/* Takes the descriptors out of mh; what does not fit or is not wanted closes,
+ * and *refused says so. */
+static unsigned take_fds(struct msghdr *mh, int *fds, bool *refused)
 {
 	unsigned taken = 0;
 
@@ -56,10 +58,12 @@ static unsigned take_fds(struct msghdr *mh, int *fds)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (fds && taken < VHSM_MSG_FDS)
+			if (fds && taken < VHSM_MSG_FDS) {
 				fds[taken++] = fd;
-			else
-				close(fd);
+				continue;
+			}
+			close(fd);
+			*refused = true;
 		}
 	}
 	return taken;
@@ -75,6 +79,7 @@ int vhsm_msg_recv(int sock, void *buf, int *fds, unsigned *fd_count)
 		.msg_controllen = sizeof(control.bytes),
 	};
 	const struct vhsm_msg_header *hdr = buf;
+	bool refused = false;
 	unsigned count;
 	ssize_t n;
 
@@ -83,10 +88,10 @@ int vhsm_msg_recv(int sock, void *buf, int *fds, unsigned *fd_count)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	count = take_fds(&mh, fds);
+	count = take_fds(&mh, fds, &refused);
 	if (n == 0)
 		return 0;
-	if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	if (refused || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
 	    (size_t)n < sizeof(*hdr) || hdr->len != (size_t)n) {
 		while (fds && count)
 			close(fds[--count]);

@@ -76,6 +76,12 @@ static int make_secure_heap(size_t size, char *why)
 {
 	if (CRYPTO_secure_malloc_initialized())
 		return 0;
+	/* OpenSSL would abort. */
+	if (size < 4096 || (size & (size - 1))) {
+		snprintf(why, WHY_LEN, "a secure heap of %zu bytes: not a "
+			 "power of 2, or under 4096", size);
+		return -EINVAL;
+	}
 	switch (CRYPTO_secure_malloc_init(size, 32)) {
 	case 1:
 		return 0;
@@ -85,7 +91,7 @@ static int make_secure_heap(size_t size, char *why)
 		return 0;
 	default:
 		snprintf(why, WHY_LEN, "cannot make a secure heap of %zu "
-			 "bytes (a power of 2?)", size);
+			 "bytes", size);
 		return -ENOMEM;
 	}
 }
