@@ -31,6 +31,7 @@
  */
 #include <linux/slab.h>
 
+#include "vhsm-paths.h"
 #include "vhsmfront.h"
 
 #define RETRY_DELAY	(5 * HZ)
@@ -51,7 +52,8 @@ static bool version_offered(struct xenbus_device *xdev)
 	unsigned int version;
 	bool found = false;
 
-	versions = xenbus_read(XBT_NIL, xdev->otherend, "versions", NULL);
+	versions = xenbus_read(XBT_NIL, xdev->otherend, VHSM_NODE_VERSIONS,
+			       NULL);
 	if (IS_ERR(versions))
 		return false;
 	rest = versions;
@@ -72,10 +74,12 @@ static int limits_read(struct xenbus_device *xdev, struct limits *limits)
 				 VHSM_VERSION);
 		return -EPROTONOSUPPORT;
 	}
-	limits->queues = xenbus_read_unsigned(dir, "multi-queue-max-queues", 0);
-	limits->ring_order = xenbus_read_unsigned(dir, "max-ring-page-order",
-						  0);
-	limits->pool_pages = xenbus_read_unsigned(dir, "max-pool-pages", 0);
+	limits->queues = xenbus_read_unsigned(
+		dir, VHSM_NODE_MULTI_QUEUE_MAX_QUEUES, 0);
+	limits->ring_order = xenbus_read_unsigned(
+		dir, VHSM_NODE_MAX_RING_PAGE_ORDER, 0);
+	limits->pool_pages = xenbus_read_unsigned(
+		dir, VHSM_NODE_MAX_POOL_PAGES, 0);
 	if (!limits->queues || limits->pool_pages <= 2 * VHSM_CALLS) {
 		xenbus_dev_fatal(xdev, -EINVAL,
 				 "no use: the backend offers %u queues, %u pool pages",
@@ -138,23 +142,26 @@ static int queues_fit(struct vhsm_device *device, const struct limits *limits)
 
 static int queue_write(struct vhsm_queue *queue, struct xenbus_transaction t)
 {
+	const char *dir = queue->device->xdev->nodename;
 	struct vhsm_pool *pool = &queue->pool;
-	char dir[64], node[32];
+	char node[48];
 	unsigned int i;
 	int err;
 
-	snprintf(dir, sizeof(dir), "%s/queue-%u",
-		 queue->device->xdev->nodename, queue->index);
-	err = xenbus_printf(t, dir, "event-channel", "%u", queue->port);
+	snprintf(node, sizeof(node), VHSM_NODE_QUEUE_EVENT_CHANNEL,
+		 queue->index);
+	err = xenbus_printf(t, dir, node, "%u", queue->port);
+	snprintf(node, sizeof(node), VHSM_NODE_QUEUE_POOL_PAGES, queue->index);
 	if (!err)
-		err = xenbus_printf(t, dir, "pool-pages", "%u",
-				    pool->page_count);
+		err = xenbus_printf(t, dir, node, "%u", pool->page_count);
 	for (i = 0; !err && i < queue->ring_pages; i++) {
-		snprintf(node, sizeof(node), "ring-ref%u", i);
+		snprintf(node, sizeof(node), VHSM_NODE_QUEUE_RING_REF,
+			 queue->index, i);
 		err = xenbus_printf(t, dir, node, "%u", queue->ring_refs[i]);
 	}
 	for (i = 0; !err && i < pool->directory_count; i++) {
-		snprintf(node, sizeof(node), "pool-directory-ref%u", i);
+		snprintf(node, sizeof(node), VHSM_NODE_QUEUE_POOL_DIRECTORY_REF,
+			 queue->index, i);
 		err = xenbus_printf(t, dir, node, "%u",
 				    pool->directory_refs[i]);
 	}
@@ -171,12 +178,12 @@ static int nodes_write_once(struct vhsm_device *device)
 	err = xenbus_transaction_start(&t);
 	if (err)
 		return err;
-	err = xenbus_printf(t, dir, "version", "%u", VHSM_VERSION);
+	err = xenbus_printf(t, dir, VHSM_NODE_VERSION, "%u", VHSM_VERSION);
 	if (!err)
-		err = xenbus_printf(t, dir, "multi-queue-num-queues", "%u",
-				    device->queue_count);
+		err = xenbus_printf(t, dir, VHSM_NODE_MULTI_QUEUE_NUM_QUEUES,
+				    "%u", device->queue_count);
 	if (!err)
-		err = xenbus_printf(t, dir, "ring-page-order", "%u",
+		err = xenbus_printf(t, dir, VHSM_NODE_RING_PAGE_ORDER, "%u",
 				    device->ring_order);
 	for (i = 0; !err && i < device->queue_count; i++)
 		err = queue_write(&device->queues[i], t);
@@ -307,7 +314,7 @@ static void backend_closed(struct vhsm_device *device)
 
 	if (xdev->state != XenbusStateClosed)
 		go_down(device);
-	why = xenbus_read(XBT_NIL, xdev->otherend, "error", NULL);
+	why = xenbus_read(XBT_NIL, xdev->otherend, VHSM_NODE_ERROR, NULL);
 	if (IS_ERR(why))
 		return;
 	dev_warn_ratelimited(&xdev->dev, "the backend closed it: %s\n", why);
