@@ -26,6 +26,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "crypto-memory.h"
 #include "log.h"
 
 #define WHY_LEN 200
@@ -105,6 +106,9 @@ int vhsm_sandbox_harden(size_t secure_heap, char *why)
 		return failed(why, "cannot forbid core dumps", errno);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return failed(why, "cannot forbid new privileges", errno);
+	if (vhsm_crypto_memory_init() < 0)
+		vhsm_log(LOG_WARNING, "OpenSSL was used before the process "
+			 "was hardened: what it frees is not wiped");
 	r = set_process_flags(why);
 	if (r == 0)
 		r = lock_memory(why);

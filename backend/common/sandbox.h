@@ -12,7 +12,9 @@
 /*
  * For every process that sees keys, before it has any: no core dumps, not
  * dumpable or traceable, dies with its parent, memory locked as it is touched
- * (never swapped), OpenSSL's secure heap of secure_heap bytes (a power of 2).
+ * (never swapped), OpenSSL's secure heap of secure_heap bytes (a power of 2),
+ * what OpenSSL frees wiped (crypto-memory.h).  First of all, before OpenSSL is
+ * used.
  * 0 or -errno with why (at least 200 bytes).
  */
 int vhsm_sandbox_harden(size_t secure_heap, char *why);
