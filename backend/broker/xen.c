@@ -254,7 +254,7 @@ static void domains_look(struct vhsm_xen *xen)
 
 	if (!domids)
 		return;
-	count = vhsm_store_list(&xen->store, "/local/domain", domids,
+	count = vhsm_store_list(&xen->store, VHSM_PATH_DOMAINS, domids,
 				DOMAINS_MAX);
 	LIST_FOREACH(domain, &xen->domains, link)
 		domain->seen = false;

@@ -127,7 +127,7 @@ static struct vhsm_key *key_new(struct vhsm_unit *unit, const char *name,
 		return NULL;
 	}
 	key->id = ++unit->last_record;
-	strcpy(key->name, name);	/* checked by the caller */
+	memcpy(key->name, name, strlen(name) + 1);	/* checked */
 	key->type = type;
 	key->usages = usages;
 	key->state = VHSM_KEY_ENABLED;

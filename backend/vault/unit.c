@@ -100,7 +100,7 @@ static struct vhsm_key *key_read(sqlite3_stmt *row)
 	if (key == NULL)
 		return NULL;
 	key->id = (uint64_t)sqlite3_column_int64(row, 0);
-	strcpy(key->name, name);	/* checked: VHSM_NAME_MAX at most */
+	memcpy(key->name, name, strlen(name) + 1);	/* checked */
 	key->type = (uint16_t)sqlite3_column_int(row, 2);
 	key->usages = (uint32_t)sqlite3_column_int64(row, 3);
 	key->state = (uint16_t)sqlite3_column_int(row, 4);

@@ -82,7 +82,7 @@ static int parse_option(struct vhsm_local_hello *hello, const char *name,
 				    &hello->ring_order);
 	if (strcmp(name, "keys") || strlen(value) >= sizeof(hello->keys))
 		return -EINVAL;
-	strcpy(hello->keys, value);
+	memcpy(hello->keys, value, strlen(value) + 1);
 	return 0;
 }
 

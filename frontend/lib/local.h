@@ -9,10 +9,11 @@
 #include <pthread.h>
 #include <sys/un.h>
 
+#include "vhsmif.h"		/* first: vhsm.h leaves the ring out */
+
 #include "local-wire.h"
 #include "spin.h"
 #include "transport.h"
-#include "vhsmif.h"
 
 struct vhsm_local {
 	struct vhsm_transport base;
