@@ -297,7 +297,9 @@ int vhsm_unit_remove(struct vhsm_unit *unit, const char *name,
 		unit->last_record++;
 	}
 	r = change_end(unit, r, note);
-	return r == 0 ? vhsm_unit_checkpoint(unit) : r;
+	if (r == 0)
+		vhsm_unit_checkpoint(unit);
+	return r;
 }
 
 void vhsm_unit_count(struct vhsm_unit *unit, const char *name,
@@ -385,7 +387,9 @@ int vhsm_unit_destroy(struct vhsm_unit *unit, const struct vhsm_unit_note *note)
 	r = change_end(unit, r, note);
 	if (r == 0) {
 		unit->destroyed = true;
-		r = vhsm_unit_checkpoint(unit);
+		while (unit->key_count > 0)
+			vhsm_key_free(&unit->keys[--unit->key_count]);
+		vhsm_unit_checkpoint(unit);
 	}
 	return r;
 }

@@ -63,8 +63,10 @@ int vhsm_unit_db_make(struct vhsm_unit *);
  */
 int vhsm_unit_run(struct vhsm_unit *, enum unit_statement, const char *format,
 		  ...);
-/* Truncates the write-ahead log, so that it keeps nothing deleted. */
-int vhsm_unit_checkpoint(struct vhsm_unit *);
+/* Truncates the write-ahead log, so that it keeps nothing deleted.  What it
+ * follows is committed already, so failing is no error of that: closing the
+ * unit does the same once more. */
+void vhsm_unit_checkpoint(struct vhsm_unit *);
 /* -errno of the last SQLite error. */
 int vhsm_unit_db_error(struct vhsm_unit *);
 
