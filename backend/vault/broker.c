@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * broker.c - messages of the broker, checked like a stranger's: one that makes
+ * no sense is dropped and logged, since ending would take every guest down.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "channel.h"
+#include "events.h"
+#include "log.h"
+#include "names.h"
+
+static const char *const event_names[] = {
+	[VHSM_EVENT_CONNECTED] = VHSM_EV_DEVICE_CONNECTED,
+	[VHSM_EVENT_DISCONNECTED] = VHSM_EV_DEVICE_DISCONNECTED,
+	[VHSM_EVENT_ENGINE_DIED] = VHSM_EV_DEVICE_DIED,
+	[VHSM_EVENT_VIOLATION] = VHSM_EV_DEVICE_VIOLATION,
+	[VHSM_EVENT_ATTACH_REFUSED] = VHSM_EV_DEVICE_REFUSED,
+};
+
+static bool terminated(const char *text, size_t room)
+{
+	return memchr(text, '\0', room) != NULL;
+}
+
+static int take_attach(struct vhsm_vault *vault,
+		       const struct vhsm_msg_attach *msg, int sock)
+{
+	if (sock < 0 || !terminated(msg->keys, sizeof(msg->keys)) ||
+	    !terminated(msg->domain, sizeof(msg->domain)) ||
+	    !vhsm_selection_check(msg->keys)) {
+		if (sock >= 0)
+			close(sock);
+		return -EPROTO;
+	}
+	return vhsm_channel_open(vault, msg, sock);
+}
+
+static int take_event(struct vhsm_vault *vault,
+		      const struct vhsm_msg_device_event *msg)
+{
+	char domain[4 * sizeof(msg->domain)], text[4 * VHSM_TEXT_MAX];
+
+	if (msg->event >= sizeof(event_names) / sizeof(event_names[0]) ||
+	    event_names[msg->event] == NULL ||
+	    !terminated(msg->domain, sizeof(msg->domain)) ||
+	    !terminated(msg->text, sizeof(msg->text)))
+		return -EPROTO;
+	vhsm_log_escape(domain, sizeof(domain), msg->domain,
+			strlen(msg->domain));
+	vhsm_log_escape(text, sizeof(text), msg->text, strlen(msg->text));
+	return vhsm_vault_record(vault, event_names[msg->event], msg->uuid,
+		json_pack("{s:I, s:I, s:s, s:s}", "domid",
+			  (json_int_t)msg->domid, "device",
+			  (json_int_t)msg->device, "name", domain, "text",
+			  text));
+}
+
+static int message_take(struct vhsm_vault *vault, const void *buf,
+			const int *fds, unsigned fd_count)
+{
+	const struct vhsm_msg_header *hdr = buf;
+	unsigned i;
+
+	if (hdr->type == VHSM_MSG_ATTACH && fd_count == 1 &&
+	    hdr->len == sizeof(struct vhsm_msg_attach))
+		return take_attach(vault, buf, fds[0]);
+	for (i = 0; i < fd_count; i++)
+		close(fds[i]);
+	if (hdr->type == VHSM_MSG_DEVICE_EVENT && fd_count == 0 &&
+	    hdr->len == sizeof(struct vhsm_msg_device_event))
+		return take_event(vault, buf);
+	return -EPROTO;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhsm_vault *vault = arg;
+	uint64_t buf[VHSM_MSG_MAX / sizeof(uint64_t)];
+	const struct vhsm_msg_header *hdr = (void *)buf;
+	int fds[VHSM_MSG_FDS], r;
+	unsigned fd_count = 0;
+
+	(void)what;
+	r = vhsm_msg_recv((int)fd, buf, fds, &fd_count);
+	if (r == 0 || r == -ECONNRESET) {
+		event_base_loopexit(vault->base, NULL);
+		return;
+	}
+	if (r == -EAGAIN || r == -EINTR)
+		return;
+	if (r > 0)
+		r = message_take(vault, buf, fds, fd_count);
+	if (r != 0)
+		vhsm_log(LOG_ERR, "a message of the broker (type %u) was not "
+			 "obeyed: %s", hdr->type, strerror(-r));
+}
+
+int vhsm_broker_open(struct vhsm_vault *vault, int sock)
+{
+	struct vhsm_msg_simple ready = { { VHSM_MSG_READY, sizeof(ready) } };
+
+	vault->broker = event_new(vault->base, sock, EV_READ | EV_PERSIST,
+				  on_readable, vault);
+	if (vault->broker == NULL || event_add(vault->broker, NULL) != 0)
+		return -ENOMEM;
+	return vhsm_msg_send(sock, &ready.hdr, NULL, 0);
+}
+
+void vhsm_broker_close(struct vhsm_vault *vault)
+{
+	if (vault->broker != NULL)
+		event_free(vault->broker);
+	vault->broker = NULL;
+}
+
+void vhsm_broker_send_failed(int sock, int error, const char *text)
+{
+	struct vhsm_msg_text msg = {
+		.hdr = { VHSM_MSG_FAILED, sizeof(msg) },
+		.code = error < 0 ? (uint32_t)-error : EINVAL,
+	};
+
+	snprintf(msg.text, sizeof(msg.text), "%s", text);
+	vhsm_msg_send(sock, &msg.hdr, NULL, 0);
+}
