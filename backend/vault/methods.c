@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * methods.c - the methods of the vault's admin socket (rpc.h).
+ *
+ * UUID is a domain's, 8-4-4-4-12 hexadecimal.  NAME is a key's, TYPE a key
+ * type ("ec-p256", ops.h).  USAGES is an array of sign, verify, encrypt,
+ * decrypt, mac, mac-verify, caller-nonce.  STATE is enabled, disabled or
+ * revoked.  TIME is RFC 3339, UTC.  [x] may be absent.
+ *
+ * key.generate      {uuid, name, type, [usages], [caller_nonce: bool]}
+ *   -> KEY: {uuid, name, type, state, usages, created: TIME, primary: N,
+ *            versions: [{version, state, created, loads: N}],
+ *            [public_key: PEM], engines: N,
+ *            counters: {operations, failures, bytes}}
+ *   usages: all the type can do when absent.  caller_nonce adds that usage.
+ *
+ * key.import        {uuid, name, [type], [usages], [caller_nonce]}
+ *                   + a memfd: PKCS#8 as PEM or DER, or with a symmetric type
+ *                   its raw bytes.  type may be absent for PKCS#8.
+ *   -> KEY
+ *
+ * key.list          {uuid, [after: NAME], [limit: N]}
+ *   -> {keys: [{name, type, state, usages, version}], [next: NAME]}
+ *
+ * key.show          {uuid, name}          -> KEY
+ *
+ * key.set-state     {uuid, name, state: STATE}
+ * key.delete        {uuid, name}
+ *   -> {uuid, name, state: STATE or "destroyed", engines: N, unconfirmed: N}
+ *   Answered when every engine that has the key has confirmed that nothing
+ *   under the old state can be published any more, or has ended; unconfirmed
+ *   of the engines did not within 2 s.
+ *
+ * key.fingerprints  {uuid} [+ a descriptor to write to]
+ *   -> without: {fingerprints: SET}; "full" when it does not fit an answer
+ *      with: {uuid, keys: N, entries: N}, and SET is written
+ *   SET is what monitor/introspect/fingerprint.h describes.
+ *
+ * unit.list         {[after: UUID], [limit: N]}
+ *   -> {units: [{uuid, engines: N}], [next: UUID]}
+ *
+ * unit.destroy      {uuid}
+ *   -> {uuid, keys: N, engines: N, unconfirmed: N}
+ *   For ever: the unit's wrapping key is forgotten.
+ *
+ * audit.show        {[since: TIME], [domain: UUID], [event: "key.deleted", or
+ *                    "key." for all that start so], [after: SEQ], [limit: N],
+ *                    [last: bool]}
+ *   -> {records: [RECORD], [next: SEQ]}
+ *   last: the last limit records that match, instead of the first.
+ *
+ * audit.verify      {}
+ *   -> {ok: bool, records: N, checkpoints: N, last_seq: N, signed_seq: N,
+ *       [broken_seq: N, problem: TEXT]}
+ *
+ * vault.status      {}
+ *   -> {version, root, started: TIME, units: N, audit_seq: N,
+ *       engines: [{uuid, domid, device, name, keys: N}]}
+ *
+ * Error codes: not-found, exists, bad-request, denied, corrupt, full, busy,
+ * internal.
+ */
+#include <stddef.h>
+
+#include "methods.h"
+#include "request.h"
+
+const struct vhsm_method vhsm_methods[] = {
+	{ "key.generate", " uuid name type usages caller_nonce ", true,
+	  vhsm_method_key_generate },
+	{ "key.import", " uuid name type usages caller_nonce ", true,
+	  vhsm_method_key_import },
+	{ "key.list", " uuid after limit ", false, vhsm_method_key_list },
+	{ "key.show", " uuid name ", false, vhsm_method_key_show },
+	{ "key.set-state", " uuid name state ", true,
+	  vhsm_method_key_set_state },
+	{ "key.delete", " uuid name ", true, vhsm_method_key_delete },
+	{ "key.fingerprints", " uuid ", true, vhsm_method_key_fingerprints },
+	{ "unit.list", " after limit ", false, vhsm_method_unit_list },
+	{ "unit.destroy", " uuid ", true, vhsm_method_unit_destroy },
+	{ "audit.show", " since domain event after limit last ", false,
+	  vhsm_method_audit_show },
+	{ "audit.verify", " ", false, vhsm_method_audit_verify },
+	{ "vault.status", " ", false, vhsm_method_vault_status },
+	{ NULL, NULL, false, NULL },
+};
