@@ -137,7 +137,7 @@ static int reap_as_leader(struct vhsm *h, struct reap *r)
 		.wait = left < out ? left : out,
 		.arm = h->polled,
 	};
-	int err, n;
+	int err;
 
 	if (x.wait) {
 		x.timeout_ms = time_left(r);
@@ -150,11 +150,9 @@ static int reap_as_leader(struct vhsm *h, struct reap *r)
 	err = vhsm_exchange(h, &x);
 	h->leading = false;
 	r->looked = true;
-	n = vhsm_dispatch(h, r->results + r->done, x.reap);
-	if (n > 0)
-		r->done += (unsigned)n;
+	r->done += vhsm_dispatch(h, r->results + r->done, x.reap);
 	vhsm_pass_lead(h);
-	return err == -VHSM_E_GONE ? 0 : err < 0 ? err : n < 0 ? n : 0;
+	return err == -EINTR ? err : h->failed;
 }
 
 /* Waits for the leader to bring results or to hand on the lead. */

@@ -148,8 +148,8 @@ int vhsm_exchange(struct vhsm *h, struct vhsm_exchange *x)
 	return r;
 }
 
-int vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
-		  unsigned count)
+unsigned vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
+		       unsigned count)
 {
 	struct vhsm_slot *slot;
 	unsigned i, kept = 0;
@@ -158,7 +158,7 @@ int vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
 		slot = vhsm_table_match(&h->table, &responses[i]);
 		if (!slot) {
 			lose(h, -VHSM_E_PROTOCOL);
-			return -VHSM_E_PROTOCOL;
+			break;
 		}
 		if (slot->state == VHSM_SLOT_CALL) {
 			slot->waiter->response = responses[i];
@@ -170,7 +170,7 @@ int vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
 		responses[kept++].id = slot->cookie;
 		vhsm_table_free(&h->table, slot);
 	}
-	return (int)kept;
+	return kept;
 }
 
 /* As dispatch, for a leader that has no use for batch results itself. */

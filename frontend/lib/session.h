@@ -89,11 +89,11 @@ int vhsm_exchange(struct vhsm *h, struct vhsm_exchange *x);
 
 /*
  * Hands responses to whom they belong; those of the batch are moved to the
- * front with their cookies.  How many those are, or -VHSM_E_PROTOCOL, which
+ * front with their cookies.  How many those are; one that belongs to nobody
  * ends the session.  Lock held.
  */
-int vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
-		  unsigned count);
+unsigned vhsm_dispatch(struct vhsm *h, struct vhsm_response *responses,
+		       unsigned count);
 
 /* Lets another thread lead, if one waits.  Lock held. */
 void vhsm_pass_lead(struct vhsm *h);
