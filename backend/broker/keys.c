@@ -7,7 +7,7 @@
 
 /* A key's name (vhsmif.h), and what makes a glob of it. */
 static const char name_bytes[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-*?";
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-*?[]!";
 
 bool vhsm_keys_check(const char *text)
 {

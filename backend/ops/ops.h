@@ -56,7 +56,8 @@ struct vhsm_context;			/* each family defines its own */
 
 /*
  * The encryption counter of a key version, shared by all threads that encrypt
- * with it (the one atomic of the data path).
+ * with it (the one atomic of the data path).  Encryptions with a caller's own
+ * nonce count too.  Refused requests do not.
  */
 struct vhsm_nonce_source {
 	uint32_t fixed;
@@ -89,7 +90,9 @@ struct vhsm_family {
 	/* Wipes and frees; sets *context to NULL. */
 	void (*context_free)(struct vhsm_context **context);
 
-	/* Runs an operation whose mechanism row allowed it. */
+	/* Runs an operation whose mechanism row allowed it.  TOO_SMALL tells
+	 * what room it takes in out_len (for ECDSA always the longest).  Reads
+	 * the input once; what must read it twice copies it first. */
 	enum vhsm_status (*run)(struct vhsm_context *, struct vhsm_operation *);
 
 	/* Known answers from published standards.  0, or -1 with *what. */

@@ -32,7 +32,6 @@ struct xen_queue {
 	struct vhsm_queue_memory memory;
 	xenevtchn_handle *channel;
 	evtchn_port_t port;
-	bool bound;
 };
 
 struct vhsm_transport {
@@ -222,7 +221,6 @@ static int map_queue(struct vhsm_transport *t,
 		return -errno;
 	}
 	t->queue[q].port = port;
-	t->queue[q].bound = true;
 	t->queues = q + 1;
 	return 0;
 }
@@ -329,19 +327,22 @@ static uint64_t xen_grant_maps(const struct vhsm_transport *t)
 	return t->maps;
 }
 
-static void unmap_queue(struct vhsm_transport *t, struct xen_queue *queue)
+/*
+ * By the kernel's means alone: an engine that has been locked may no longer
+ * make an ioctl to unbind or unmap, and need not.  A channel is unbound when
+ * its descriptor closes, grants are given back when the last mapping and the
+ * descriptor go.
+ */
+static void close_queue(struct xen_queue *queue)
 {
 	struct vhsm_queue_memory *m = &queue->memory;
 
-	if (queue->bound)
-		xenevtchn_unbind(queue->channel, queue->port);
 	if (queue->channel)
 		xenevtchn_close(queue->channel);
 	if (m->pool && m->pool_len)
-		xengnttab_unmap(t->grants, m->pool,
-				m->pool_len / VHSM_PAGE_SIZE);
+		munmap(m->pool, m->pool_len);
 	if (m->ring)
-		xengnttab_unmap(t->grants, m->ring, 1u << m->ring_order);
+		munmap(m->ring, (size_t)VHSM_PAGE_SIZE << m->ring_order);
 }
 
 static void xen_close(struct vhsm_transport **transport)
@@ -352,7 +353,7 @@ static void xen_close(struct vhsm_transport **transport)
 	if (!t)
 		return;
 	for (unsigned q = 0; q < VHSM_MAX_QUEUES; q++)
-		unmap_queue(t, &t->queue[q]);
+		close_queue(&t->queue[q]);
 	if (t->grants)
 		xengnttab_close(t->grants);
 	free(t);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ctl.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc.h"
+#include "uuid.h"
+
+#define PAGES_MAX 100000		/* a daemon that never ends a list */
+
+enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
+			  const char *method, json_t *params, int fd,
+			  json_t **result)
+{
+	char path[PATH_MAX], *code, *error;
+	enum ctl_exit ret = CTL_OK;
+
+	snprintf(path, sizeof(path), "%s/%s",
+		 args->run_dir ? args->run_dir : RUNDIR "/vhsm",
+		 daemon == CTL_VAULT ? "vault.sock" : "vhsmd.sock");
+	if (vhsm_rpc_call_sync(path, method, params, fd, result, &code,
+			       &error)) {
+		fprintf(stderr, "vhsmctl: %s\n",
+			error ? error : "out of memory");
+		ret = code ? CTL_FAILED : CTL_UNREACHABLE;
+	}
+	free(code);
+	free(error);
+	json_decref(params);
+	return ret;
+}
+
+enum ctl_exit ctl_call(const struct ctl_args *args, enum ctl_daemon daemon,
+		       const char *method, json_t *params, json_t **result)
+{
+	return ctl_call_fd(args, daemon, method, params, -1, result);
+}
+
+enum ctl_exit ctl_call_pages(const struct ctl_args *args,
+			     enum ctl_daemon daemon, const char *method,
+			     json_t *params, const char *list, json_t **joined)
+{
+	enum ctl_exit ret = CTL_OK;
+	json_t *result, *next;
+
+	*joined = json_array();
+	for (unsigned i = 0; i < PAGES_MAX; i++) {
+		ret = ctl_call(args, daemon, method, json_incref(params),
+			       &result);
+		if (ret)
+			break;
+		json_array_extend(*joined, json_object_get(result, list));
+		next = json_object_get(result, "next");
+		if (!next || json_is_null(next)) {
+			json_decref(result);
+			break;
+		}
+		json_object_set(params, "after", next);
+		json_decref(result);
+	}
+	json_decref(params);
+	if (ret) {
+		json_decref(*joined);
+		*joined = NULL;
+	}
+	return ret;
+}
+
+enum ctl_exit ctl_domain_params(const struct ctl_args *args, json_t **params)
+{
+	enum ctl_exit ret;
+	uint8_t uuid[16];
+	json_t *found;
+
+	if (!args->domain) {
+		fputs("vhsmctl: say whose keys: --domain NAME, ID or UUID\n",
+		      stderr);
+		return CTL_USAGE;
+	}
+	/* A UUID needs nobody to look it up. */
+	if (!vhsm_uuid_parse(args->domain, uuid)) {
+		char text[VHSM_UUID_TEXT];
+
+		vhsm_uuid_format(uuid, text);
+		*params = json_pack("{s:s}", "uuid", text);
+		return CTL_OK;
+	}
+	ret = ctl_call(args, CTL_BROKER, "domain.resolve",
+		       json_pack("{s:s}", "domain", args->domain), &found);
+	if (ret)
+		return ret;
+	*params = json_pack("{s:O}", "uuid", json_object_get(found, "uuid"));
+	json_decref(found);
+	if (*params)
+		return CTL_OK;
+	fputs("vhsmctl: vhsmd did not tell the domain's UUID\n", stderr);
+	return CTL_FAILED;
+}
+
+enum ctl_exit ctl_print_json(json_t *json)
+{
+	int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	putchar('\n');
+	json_decref(json);
+	if (!bad && !fflush(stdout))
+		return CTL_OK;
+	perror("vhsmctl: standard output");
+	return CTL_FAILED;
+}
+
+const char *ctl_text(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return text ? text : "";
+}
+
+json_int_t ctl_int(const json_t *object, const char *member)
+{
+	return json_integer_value(json_object_get(object, member));
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status.c - vhsmctl status, top.
+ */
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+static void status_print(const json_t *status, const json_t *devices)
+{
+	static const struct ctl_column columns[] = {
+		{ "DOMAIN", "domain", false },
+		{ "ID", "domid", true },
+		{ "DEV", "device", true },
+		{ "STATE", "state", false },
+		{ "KEYS", "keys", false },
+		{ "ERROR", "error", false },
+	};
+	const json_t *vault = json_object_get(status, "vault");
+	bool ready = json_is_true(json_object_get(vault, "ready"));
+
+	printf("vhsmd %s, up %" JSON_INTEGER_FORMAT " s\n",
+	       ctl_text(status, "version"), ctl_int(status, "uptime_s"));
+	printf("vault     %s, %" JSON_INTEGER_FORMAT " restarts\n",
+	       ready ? "ready" : "NOT READY: see vhsmd's log",
+	       ctl_int(vault, "restarts"));
+	printf("xen       %s\n", json_is_true(json_object_get(status, "xen")) ?
+	       "connected" : "none");
+	if (ctl_text(status, "local")[0])
+		printf("local     %s\n", ctl_text(status, "local"));
+	printf("engines   %" JSON_INTEGER_FORMAT " running, %"
+	       JSON_INTEGER_FORMAT " started, %" JSON_INTEGER_FORMAT
+	       " died\n", ctl_int(status, "engines"),
+	       ctl_int(status, "engine_starts"),
+	       ctl_int(status, "engine_deaths"));
+	if (!json_array_size(devices)) {
+		puts("devices   none");
+		return;
+	}
+	putchar('\n');
+	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]),
+			devices);
+}
+
+static enum ctl_exit status(const struct ctl_args *args)
+{
+	json_t *result, *devices;
+	enum ctl_exit ret = ctl_call(args, CTL_BROKER, "status", json_object(),
+				     &result);
+	bool ready;
+
+	if (ret)
+		return ret;
+	ready = json_is_true(json_object_get(json_object_get(result, "vault"),
+					     "ready"));
+	if (args->json) {
+		ret = ctl_print_json(result);
+		return ready ? ret : CTL_FAILED;
+	}
+	ret = ctl_call_pages(args, CTL_BROKER, "device.list", json_object(),
+			     "devices", &devices);
+	if (!ret) {
+		status_print(result, devices);
+		json_decref(devices);
+	}
+	json_decref(result);
+	return ret ? ret : ready ? CTL_OK : CTL_FAILED;
+}
+
+/* Adds to a device the sums over its queues, and the rates since before. */
+static void sums_add(json_t *device, const json_t *before, double seconds)
+{
+	static const char *const names[] = {
+		"requests", "refusals", "malformed", "batches",
+		"notifications", "events", "bytes",
+	};
+	json_t *queues = json_object_get(device, "queues"), *queue;
+	json_int_t sum, requests, gained;
+	char text[32];
+	size_t q;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sum = 0;
+		json_array_foreach(queues, q, queue)
+			sum += ctl_int(queue, names[i]);
+		json_object_set_new(device, names[i], json_integer(sum));
+	}
+	requests = ctl_int(device, "requests");
+	snprintf(text, sizeof(text), "%.3f", requests ?
+		 (double)ctl_int(device, "notifications") / requests : 0.0);
+	json_object_set_new(device, "notifications_per_request",
+			    json_string(text));
+	gained = requests - (before ? ctl_int(before, "requests") : requests);
+	json_object_set_new(device, "requests_per_s", json_integer(
+			    seconds > 0 && gained > 0 ? gained / seconds : 0));
+}
+
+static const json_t *same_device(const json_t *devices, const json_t *device)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach((json_t *)devices, i, other)
+		if (!strcmp(ctl_text(other, "uuid"),
+			    ctl_text(device, "uuid")) &&
+		    ctl_int(other, "device") == ctl_int(device, "device") &&
+		    ctl_int(other, "engine_pid") ==
+		    ctl_int(device, "engine_pid"))
+			return other;
+	return NULL;
+}
+
+static void top_print(const json_t *devices)
+{
+	static const struct ctl_column columns[] = {
+		{ "DOMAIN", "domain", false },
+		{ "ID", "domid", true },
+		{ "DEV", "device", true },
+		{ "STATE", "state", false },
+		{ "REQUESTS", "requests", true },
+		{ "REQ/S", "requests_per_s", true },
+		{ "REFUSED", "refusals", true },
+		{ "MALFORMED", "malformed", true },
+		{ "BYTES", "bytes", true },
+		{ "NOTIF/REQ", "notifications_per_request", true },
+		{ "MAPS", "grant_maps", true },
+		{ "LATER", "grant_maps_after_connect", true },
+	};
+
+	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]),
+			devices);
+}
+
+static enum ctl_exit top(const struct ctl_args *args)
+{
+	json_t *devices, *before = NULL, *device;
+	enum ctl_exit ret;
+	long interval;
+	size_t i;
+
+	if (!ctl_number("interval", args->interval, 1, 3600, 2, &interval))
+		return CTL_USAGE;
+	for (;;) {
+		ret = ctl_call_pages(args, CTL_BROKER, "top", json_object(),
+				     "devices", &devices);
+		if (ret)
+			break;
+		json_array_foreach(devices, i, device)
+			sums_add(device, same_device(before, device),
+				 interval);
+		if (args->json) {
+			ret = ctl_print_json(json_pack("{s:O}", "devices",
+						       devices));
+		} else {
+			if (!args->once && isatty(STDOUT_FILENO))
+				fputs("\033[H\033[J", stdout);
+			top_print(devices);
+			ret = fflush(stdout) ? CTL_FAILED : CTL_OK;
+		}
+		json_decref(before);
+		before = devices;
+		if (args->once || ret)
+			break;
+		sleep(interval);
+	}
+	json_decref(before);
+	return ret;
+}
+
+const struct ctl_command ctl_status_commands[] = {
+	{ "status", NULL, " json ", NULL,
+	  "status [--json]\n\n"
+	  "Prints how vhsmd, its vault and its devices are.  Fails if the\n"
+	  "vault is not ready.\n", status },
+	{ "top", NULL, " once json interval ", NULL,
+	  "top [--once] [--interval S] [--json]\n\n"
+	  "Prints what the devices have served, every 2 s or as said, or\n"
+	  "once.  MAPS counts pages mapped, LATER those after the device was\n"
+	  "connected, which stays 0.\n", top },
+	{ 0 }
+};
