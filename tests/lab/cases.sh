@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # cases.sh - sourced by every file of lab cases.
 #
-# behaviour NAME  runs the function NAME, which fails with its first failing
-#                 command; underscores of the name are shown as blanks
+# behaviour NAME [TEXT]
+#                 runs the function NAME, which fails with its first failing
+#                 command; shown as TEXT, or NAME with blanks for underscores
 # dom0 SCRIPT     run in dom0
 # web, db SCRIPT  run in that guest; output and exit status are the script's
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -11,18 +12,19 @@ OUT=$LAB_DIR/share/out		# the same as /mnt/out in dom0
 FAILED=0
 
 behaviour() {
-	local t0=$EPOCHREALTIME log=$LAB_LOG/lab/$1.log rc=0
+	local t0=$EPOCHREALTIME text=${2:-${1//_/ }} log rc=0
 
 	mkdir -p "$LAB_LOG/lab"
+	log=$LAB_LOG/lab/${text//[^a-z0-9]/_}.log
 	set +e
-	(set -eu; "$1") > "$log" 2>&1
+	(set -eu; "$1") > "$log" 2>&1 < /dev/null
 	rc=$?
 	set -e
 	if [ $rc = 0 ]; then
-		report 1 0 "$(since "$t0")" "lab: ${1//_/ }"
+		report 1 0 "$(since "$t0")" "lab: $text"
 	else
 		evidence >> "$log" 2>&1
-		report 0 1 "$(since "$t0")" "lab: ${1//_/ }" "$log"
+		report 0 1 "$(since "$t0")" "lab: $text" "$log"
 		FAILED=1
 	fi
 }
