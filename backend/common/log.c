@@ -108,12 +108,14 @@ void vhsm_log_limited(struct vhsm_log_limit *limit, int priority,
 	int64_t now = monotonic_s();
 	va_list args;
 
-	if (limit->used == 0 || now - limit->window_start >= limit->interval_s) {
+	if (limit->used == 0 ||
+	    now - limit->window_start >= limit->interval_s) {
 		limit->window_start = now;
 		limit->used = 0;
 		if (limit->suppressed)
 			vhsm_log(priority,
-				 "%llu more messages like the next were not written",
+				 "%llu more messages like the next were not "
+				 "written",
 				 (unsigned long long)limit->suppressed);
 		limit->suppressed = 0;
 	}

@@ -151,7 +151,8 @@ static int drop_capabilities(capng_select_t set, char *why)
 	if (capng_apply(set) == 0)
 		return 0;
 	if (set == CAPNG_SELECT_BOUNDS) {
-		vhsm_log(LOG_NOTICE, "cannot empty the capability bounding set");
+		vhsm_log(LOG_NOTICE, "cannot empty the capability bounding "
+			 "set");
 		return 0;
 	}
 	snprintf(why, WHY_LEN, "cannot give up capabilities");
@@ -212,8 +213,8 @@ int vhsm_sandbox_drop(const char *user, char *why)
 		return -EPERM;
 	}
 	if (uid == 0 || gid == 0) {
-		snprintf(why, WHY_LEN, "user \"%.60s\" is root, or of its group:"
-			 " name an unprivileged one", user);
+		snprintf(why, WHY_LEN, "user \"%.60s\" is root, or of its "
+			 "group: name an unprivileged one", user);
 		return -EINVAL;
 	}
 	r = drop_capabilities(CAPNG_SELECT_BOUNDS, why);

@@ -25,7 +25,7 @@ int vhsm_sandbox_harden(size_t secure_heap, char *why);
 int vhsm_sandbox_drop(const char *user, char *why);
 
 /* seccomp filters: allow lists; anything else kills the process. */
-int vhsm_sandbox_lock_engine(char *why);	/* after the transport's connect */
+int vhsm_sandbox_lock_engine(char *why);	/* after connect and threads */
 int vhsm_sandbox_lock_vault(char *why);		/* after the store is open */
 
 #endif /* VHSM_SANDBOX_H */

@@ -142,7 +142,8 @@ static enum vhsm_status decrypt(struct vhsm_context *c,
 	if (o->input_len &&
 	    !EVP_DecryptUpdate(d, o->output, &n, o->input, o->input_len))
 		goto bad;
-	if (n != (int)o->input_len || EVP_DecryptFinal_ex(d, nowhere, &rest) <= 0)
+	if (n != (int)o->input_len ||
+	    EVP_DecryptFinal_ex(d, nowhere, &rest) <= 0)
 		goto bad;
 	o->out_len = o->input_len;
 	return VHSM_S_OK;

@@ -166,7 +166,8 @@ static const struct {
 
 static bool answers(size_t i)
 {
-	uint8_t key[32], message[64], mac[VHSM_DIGEST_MAX], out[VHSM_DIGEST_MAX];
+	uint8_t mac[VHSM_DIGEST_MAX], out[VHSM_DIGEST_MAX];
+	uint8_t key[32], message[64];
 	size_t mac_len = vhsm_hex(vectors[i].mac, mac, sizeof(mac));
 	struct vhsm_material m = {
 		.type = VHSM_KEY_HMAC, .bytes = key,

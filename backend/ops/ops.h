@@ -103,7 +103,7 @@ struct vhsm_family {
 struct vhsm_mechanism {
 	uint16_t id;			/* VHSM_MECH_* | VHSM_HASH_* */
 	const char *name;		/* "ecdsa-sha256" */
-	uint32_t usages;		/* VHSM_USE_* bits of the ops it serves */
+	uint32_t usages;		/* VHSM_USE_* of its ops */
 	uint16_t types[6];		/* enum vhsm_key_type, 0 ends */
 	const struct vhsm_family *family;
 };

@@ -106,7 +106,8 @@ START_TEST(a_flood_is_limited_and_then_counted)
 
 	for (int i = 0; i < 10; i++)
 		vhsm_log_limited(&limit, LOG_ERR, "line %d", i);
-	ck_assert_str_eq(output(), "prog: line 0\nprog: line 1\nprog: line 2\n");
+	ck_assert_str_eq(output(),
+			 "prog: line 0\nprog: line 1\nprog: line 2\n");
 	ck_assert_uint_eq(limit.suppressed, 7);
 	limit.window_start -= 1000;		/* time passes */
 	vhsm_log_limited(&limit, LOG_ERR, "line 10");
@@ -122,7 +123,8 @@ START_TEST(escape_makes_bytes_printable)
 
 	ck_assert_str_eq(vhsm_log_escape(out, sizeof(out), "web-tls", 7),
 			 "web-tls");
-	ck_assert_str_eq(vhsm_log_escape(out, sizeof(out), "a\0\n\\\x7f\xff", 6),
+	ck_assert_str_eq(vhsm_log_escape(out, sizeof(out),
+					 "a\0\n\\\x7f\xff", 6),
 			 "a\\x00\\x0a\\x5c\\x7f\\xff");
 	ck_assert_str_eq(vhsm_log_escape(out, sizeof(out), "", 0), "");
 }

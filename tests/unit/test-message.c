@@ -53,7 +53,9 @@ static unsigned open_fds(void)
 
 START_TEST(a_message_arrives_as_sent)
 {
-	static const uint32_t lengths[] = { sizeof(out.hdr), 100, VHSM_MSG_MAX };
+	static const uint32_t lengths[] = {
+		sizeof(out.hdr), 100, VHSM_MSG_MAX,
+	};
 
 	for (int i = 0; i < 3; i++) {
 		message(5 + i, lengths[i]);

@@ -257,7 +257,10 @@ static bool do_ptrace(void) { return ptrace(PTRACE_TRACEME, 0, 0, 0); }
 static bool do_setuid(void) { return setuid(1); }
 static bool do_kill(void) { return kill(getppid(), 0); }
 static bool do_memfd(void) { return memfd_create("x", 0); }
-static bool do_peek(void) { return syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0); }
+static bool do_peek(void)
+{
+	return syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0);
+}
 static bool do_seccomp(void) { return syscall(SYS_seccomp, 0, 0, NULL); }
 static bool do_mount(void) { return syscall(SYS_mount, 0, 0, 0, 0, 0); }
 static bool do_dumpable(void) { return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
@@ -358,7 +361,8 @@ static bool engine_serves(void)
 	memset(memory, 1, 1 << 20);
 	memory = realloc(memory, 4 << 20);
 	good = write(pair[0], "x", 1) == 1 && read(pair[1], &byte, 1) == 1 &&
-	       byte == 'x' && ioctl(pair[0], IOCTL_EVTCHN_NOTIFY, &notify) < 0 &&
+	       byte == 'x' &&
+	       ioctl(pair[0], IOCTL_EVTCHN_NOTIFY, &notify) < 0 &&
 	       errno == ENOTTY;
 	free(memory);
 	vhsm_log(LOG_INFO, "an engine still logs");
