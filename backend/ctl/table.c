@@ -37,7 +37,7 @@ static void cell_write(char *out, const json_t *value)
 	else
 		out[0] = '\0';
 	if (!out[0])
-		strcpy(out, "-");
+		snprintf(out, CELL_MAX, "-");
 }
 
 static void row_print(const struct ctl_column *columns, size_t count,
