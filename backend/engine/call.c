@@ -19,8 +19,17 @@ int vhsm_thread_init(struct vhsm_thread *thread, unsigned index)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	thread->index = index;
+	atomic_init(&thread->running, false);
 	thread->bounce = p == MAP_FAILED ? NULL : p;
 	return thread->bounce ? 0 : -errno;
+}
+
+void vhsm_thread_await(struct vhsm_thread *thread)
+{
+	static const struct timespec moment = { 0, 50000 };
+
+	while (!atomic_load(&thread->running))
+		nanosleep(&moment, NULL);
 }
 
 void vhsm_thread_deinit(struct vhsm_thread *thread)

@@ -29,6 +29,7 @@
 struct vhsm_thread {
 	unsigned index;
 	uint8_t *bounce;
+	_Atomic bool running;		/* the C library has set it up */
 };
 
 struct vhsm_call {
@@ -42,6 +43,16 @@ struct vhsm_call {
 /* 0 or -errno. */
 int vhsm_thread_init(struct vhsm_thread *, unsigned index);
 void vhsm_thread_deinit(struct vhsm_thread *);
+
+/*
+ * The thread itself, first of all; and who made it, to wait for that: setting
+ * a thread up takes system calls the sandbox forbids later.
+ */
+static inline void vhsm_thread_begin(struct vhsm_thread *thread)
+{
+	atomic_store(&thread->running, true);
+}
+void vhsm_thread_await(struct vhsm_thread *);
 
 /* The version the request may use now, or why not: BAD_MECHANISM, BAD_HANDLE,
  * NO_VERSION, DISABLED, REVOKED, NOT_PERMITTED, WRONG_TYPE. */

@@ -424,6 +424,7 @@ static void *queue_main(void *arg)
 	struct vhsm_epoch *epoch = &q->engine->epoch;
 	bool stop, work;
 
+	vhsm_thread_begin(&q->thread);
 	vhsm_epoch_online(epoch, q->thread.index);
 	for (;;) {
 		stop = atomic_load_explicit(&q->stop, memory_order_acquire);
@@ -492,7 +493,11 @@ void vhsm_queue_deinit(struct vhsm_queue *q)
 
 int vhsm_queue_start(struct vhsm_queue *q)
 {
-	return -pthread_create(&q->id, NULL, queue_main, q);
+	int r = pthread_create(&q->id, NULL, queue_main, q);
+
+	if (!r)
+		vhsm_thread_await(&q->thread);
+	return -r;
 }
 
 void vhsm_queue_stop(struct vhsm_queue *q)

@@ -46,6 +46,7 @@ static void *worker_main(void *arg)
 	struct vhsm_worker *worker = arg;
 	struct vhsm_job *job;
 
+	vhsm_thread_begin(&worker->thread);
 	while ((job = wait_for_job(worker->workers)))
 		run_job(worker->workers, job, &worker->thread);
 	return NULL;
@@ -76,6 +77,7 @@ int vhsm_workers_start(struct vhsm_workers *w, unsigned count,
 			vhsm_workers_stop(w);
 			return r;
 		}
+		vhsm_thread_await(&worker->thread);
 		w->count++;
 	}
 	return 0;

@@ -186,12 +186,17 @@ void rig_up(struct rig *rig)
 
 int rig_wait_exit(struct rig *rig)
 {
+	pid_t ended = 0;
 	int status;
 
 	/* The vault is heard to the end: last counters come now. */
-	for (int i = 0; i < 2000 && waitpid(rig->pid, &status, WNOHANG) == 0;
-	     i++)
-		rig_vault_poll(rig, 5);
+	for (int i = 0; i < 10000 && !ended; i++) {
+		rig_vault_poll(rig, 0);
+		usleep(1000);
+		ended = waitpid(rig->pid, &status, WNOHANG);
+	}
+	ck_assert_int_eq(ended, rig->pid);
+	rig->pid = 0;
 	rig_vault_poll(rig, 0);
 	if (WIFSIGNALED(status))
 		return -WTERMSIG(status);

@@ -3,11 +3,15 @@
  * The engine as it runs: a process of its own, with a broker, a vault and a
  * guest made here.
  */
+#include "config.h"
+
 #include <check.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>

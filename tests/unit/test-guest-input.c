@@ -127,7 +127,7 @@ START_TEST(producer_jump_is_a_violation)
 
 	ck_assert_int_eq(vhsm_ring_check(133, 100, 100, 32, &count),
 			 VHSM_VIOLATION_PRODUCER_JUMP);
-	ck_assert_int_eq(vhsm_ring_check(100 + INT32_MAX, 100, 100, 32,
+	ck_assert_int_eq(vhsm_ring_check(100u + INT32_MAX, 100, 100, 32,
 					 &count),
 			 VHSM_VIOLATION_PRODUCER_JUMP);
 	ck_assert_uint_eq(count, 99);
