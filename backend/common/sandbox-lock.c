@@ -52,6 +52,9 @@ static const int common_calls[] = {
 	SCMP_SYS(getppid),
 	/* malloc's choice of an arena. */
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
+	/* A thread's first acts: one made just before the lock may not have
+	 * come to them yet. */
+	SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
 	/* Signals, and the end. */
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
@@ -87,8 +90,8 @@ static const int vault_calls[] = {
 	SCMP_SYS(pipe2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
 	SCMP_SYS(signalfd4),
 	/* A thread for key generation (clone itself is below). */
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
-	SCMP_SYS(membarrier), SCMP_SYS(mlock), SCMP_SYS(mlock2),
+	SCMP_SYS(set_tid_address), SCMP_SYS(membarrier), SCMP_SYS(mlock),
+	SCMP_SYS(mlock2),
 };
 
 /* A rule's error goes into *r and stays there. */

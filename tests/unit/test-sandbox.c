@@ -408,6 +408,36 @@ START_TEST(threads_from_before_the_lock_are_locked)
 }
 END_TEST
 
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* The lock comes while they are still being born. */
+static bool young_threads_live(void)
+{
+	pthread_t threads[16];
+	char why[200];
+
+	if (!hardened())
+		return false;
+	for (int i = 0; i < 16; i++)
+		if (pthread_create(&threads[i], NULL, nothing, NULL))
+			return false;
+	if (vhsm_sandbox_lock_engine(why) < 0)
+		return false;
+	for (int i = 0; i < 16; i++)
+		pthread_join(threads[i], NULL);
+	return true;
+}
+
+START_TEST(threads_just_made_survive_the_lock)
+{
+	for (int round = 0; round < 10; round++)
+		ck_assert_int_eq(in_child(young_threads_live), 0);
+}
+END_TEST
+
 /* One operation of every mechanism, with contexts made after the lock. */
 static bool every_mechanism_runs(void)
 {
@@ -450,11 +480,6 @@ START_TEST(every_mechanism_runs_locked)
 	vhsm_ops_deinit();
 }
 END_TEST
-
-static void *nothing(void *arg)
-{
-	return arg;
-}
 
 static bool vault_works(void)
 {
@@ -505,6 +530,7 @@ static void add_lock_tests(TCase *t)
 	tcase_add_test(t, an_engine_opens_nothing);
 	tcase_add_test(t, an_engine_serves_its_descriptors);
 	tcase_add_test(t, threads_from_before_the_lock_are_locked);
+	tcase_add_test(t, threads_just_made_survive_the_lock);
 	tcase_add_loop_test(t, every_mechanism_runs_locked, 0, 2);
 	tcase_add_test(t, a_vault_keeps_its_store_and_makes_threads);
 }
