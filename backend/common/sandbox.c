@@ -117,21 +117,30 @@ int vhsm_sandbox_harden(size_t secure_heap, char *why)
 	return r;
 }
 
-/* A name, or a number that need not be in the password file. */
+/* "UID" or "UID:GID" in decimal; UID alone is its own group. */
+static bool parse_ids(const char *user, uid_t *uid, gid_t *gid)
+{
+	unsigned long u, g;
+	char *end;
+
+	if (*user < '0' || *user > '9')
+		return false;
+	u = g = strtoul(user, &end, 10);
+	if (end[0] == ':' && end[1] >= '0' && end[1] <= '9')
+		g = strtoul(end + 1, &end, 10);
+	*uid = u;
+	*gid = g;
+	return *end == '\0' && u < (uid_t)-1 && g < (gid_t)-1;
+}
+
+/* Numbers are not looked up: that would load the name service's libraries
+ * into a process that is to stay small. */
 static int find_user(const char *user, uid_t *uid, gid_t *gid, char *why)
 {
-	char *end;
-	unsigned long number = strtoul(user, &end, 10);
 	const struct passwd *pw;
 
-	if (*user >= '0' && *user <= '9' && *end == '\0') {
-		if (number >= (uid_t)-1)
-			return failed(why, "not a user id", ERANGE);
-		pw = getpwuid(number);
-		*uid = number;
-		*gid = pw ? pw->pw_gid : (gid_t)number;
+	if (parse_ids(user, uid, gid))
 		return 0;
-	}
 	pw = getpwnam(user);
 	if (!pw) {
 		snprintf(why, WHY_LEN, "no user \"%.60s\": create it, or "

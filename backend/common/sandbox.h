@@ -19,8 +19,8 @@
  */
 int vhsm_sandbox_harden(size_t secure_heap, char *why);
 
-/* Gives up root for user (a name, or a number), all capabilities and
- * supplementary groups, for good.  Not root and user NULL or oneself: nothing
+/* Gives up root for user (a name, "UID" or "UID:GID"; numbers need no entry in
+ * the password file), all capabilities and supplementary groups, for good.  Not root and user NULL or oneself: nothing
  * to do.  0 or -errno with why. */
 int vhsm_sandbox_drop(const char *user, char *why);
 

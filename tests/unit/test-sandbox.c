@@ -156,6 +156,21 @@ START_TEST(root_is_given_up_for_a_number)
 }
 END_TEST
 
+static bool dropped_to_numbers(void)
+{
+	char why[200] = "";
+
+	return vhsm_sandbox_drop("64321:64322", why) == 0 &&
+	       getuid() == 64321 && getgid() == 64322 && getegid() == 64322;
+}
+
+START_TEST(root_is_given_up_for_numbers_of_user_and_group)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(in_child(dropped_to_numbers), 0);
+}
+END_TEST
+
 static bool dropped_to_a_name(void)
 {
 	char why[200] = "";
@@ -175,9 +190,10 @@ static bool staying_root_is_refused(void)
 {
 	static const char *const users[] = {
 		NULL, "root", "0", "no-such-user", "99999999999", "12x",
+		"12:", "12:x", "12:0", "12:3:4", ":",
 	};
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 11; i++) {
 		char why[200] = "";
 
 		if (vhsm_sandbox_drop(users[i], why) == 0 || !why[0])
@@ -559,6 +575,7 @@ int main(void)
 	tcase_add_test(t, a_crash_dumps_no_core);
 	tcase_add_test(t, a_secure_heap_that_cannot_be_is_an_error);
 	tcase_add_test(t, root_is_given_up_for_a_number);
+	tcase_add_test(t, root_is_given_up_for_numbers_of_user_and_group);
 	tcase_add_test(t, root_is_given_up_for_a_name);
 	tcase_add_test(t, root_does_not_stay_root);
 	tcase_add_test(t, others_stay_who_they_are_and_become_nobody_else);
