@@ -236,7 +236,7 @@ static int engine_spawn(struct vhsm_engine *engine, const char *transport,
 			const int fds[VHSM_CHILD_FDS])
 {
 	const struct vhsm_config *config = &engine->broker->config;
-	char path[PATH_MAX], transport_arg[16];
+	char path[PATH_MAX], transport_arg[16], user[80];
 	char *argv[7] = { path, "--transport", transport_arg };
 	unsigned argc = 3;
 
@@ -244,7 +244,8 @@ static int engine_spawn(struct vhsm_engine *engine, const char *transport,
 	snprintf(path, sizeof(path), "%s/vhsm-engine", config->libexec_dir);
 	if (vhsm_user_is_changed(config->engine_user)) {
 		argv[argc++] = "--user";
-		argv[argc++] = config->engine_user;
+		vhsm_user_numbers(config->engine_user, user, sizeof(user));
+		argv[argc++] = user;
 	}
 	if (engine->broker->verbose)
 		argv[argc++] = "--verbose";

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -40,6 +41,18 @@ bool vhsm_user_exists(const char *user)
 	gid_t gid;
 
 	return !user[0] || !user_find(user, &uid, &gid);
+}
+
+const char *vhsm_user_numbers(const char *user, char *out, size_t out_len)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (user_find(user, &uid, &gid))
+		snprintf(out, out_len, "%s", user);
+	else
+		snprintf(out, out_len, "%u:%u", (unsigned)uid, (unsigned)gid);
+	return out;
 }
 
 int vhsm_user_own(const char *user, const char *path)
