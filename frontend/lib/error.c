@@ -57,7 +57,7 @@ static const struct error_text texts[] = {
 		"'.', '_' or '-', and begin with a letter, digit or '_'" },
 	{ VHSM_E_NO_KEY, "this guest has no such key: see 'vhsm list', or "
 		"have the administrator add it to the guest's vhsm= line" },
-	{ VHSM_E_BAD_HANDLE, "not a key of this session: open the key by "
+	{ VHSM_E_BAD_HANDLE, "not a key handle of this session: open the key by "
 		"name" },
 	{ VHSM_E_NOT_PERMITTED, "the key's policy forbids this use: ask the "
 		"administrator for a key that allows it" },

@@ -27,7 +27,8 @@ static const struct name_row mechanisms[] = {
 	HASHED(VHSM_MECH_RSA_PSS, "rsa-pss"),
 };
 
-/* A key type, its name and its usual mechanism. */
+/* A key type, its name and its usual mechanism, which is the one that other
+ * tools expect when nothing is said. */
 static const struct type_row {
 	uint16_t type;
 	uint16_t mechanism;
@@ -40,11 +41,11 @@ static const struct type_row {
 	{ VHSM_KEY_EC_P256, VHSM_MECH_ECDSA | VHSM_HASH_SHA256, "ec-p256" },
 	{ VHSM_KEY_EC_P384, VHSM_MECH_ECDSA | VHSM_HASH_SHA384, "ec-p384" },
 	{ VHSM_KEY_ED25519, VHSM_MECH_EDDSA, "ed25519" },
-	{ VHSM_KEY_RSA_2048, VHSM_MECH_RSA_PSS | VHSM_HASH_SHA256,
+	{ VHSM_KEY_RSA_2048, VHSM_MECH_RSA_PKCS1 | VHSM_HASH_SHA256,
 		"rsa-2048" },
-	{ VHSM_KEY_RSA_3072, VHSM_MECH_RSA_PSS | VHSM_HASH_SHA256,
+	{ VHSM_KEY_RSA_3072, VHSM_MECH_RSA_PKCS1 | VHSM_HASH_SHA256,
 		"rsa-3072" },
-	{ VHSM_KEY_RSA_4096, VHSM_MECH_RSA_PSS | VHSM_HASH_SHA256,
+	{ VHSM_KEY_RSA_4096, VHSM_MECH_RSA_PKCS1 | VHSM_HASH_SHA256,
 		"rsa-4096" },
 };
 
