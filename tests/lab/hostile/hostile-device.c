@@ -62,11 +62,10 @@ void hostile_changed(struct xenbus_device *xdev, enum xenbus_state state)
 
 /* Whether the backend is in one of two states within the time. */
 bool hostile_wait_state(struct hostile *h, enum xenbus_state a,
-			enum xenbus_state b)
+			enum xenbus_state b, long timeout)
 {
 	return wait_event_timeout(h->wait, READ_ONCE(h->backend) == a ||
-				  READ_ONCE(h->backend) == b,
-				  HOSTILE_TIMEOUT) > 0;
+				  READ_ONCE(h->backend) == b, timeout) > 0;
 }
 
 /* The backend's state, and its error if it shows one. */
@@ -144,12 +143,13 @@ int hostile_reset(struct hostile *h)
 	hostile_disconnect(h);
 	xenbus_printf(XBT_NIL, h->xdev->nodename, "state", "%d",
 		      XenbusStateClosed);
-	hostile_wait_state(h, XenbusStateClosed, XenbusStateInitWait);
+	hostile_wait_state(h, XenbusStateClosed, XenbusStateInitWait,
+			   HOSTILE_TIMEOUT);
 	xenbus_printf(XBT_NIL, h->xdev->nodename, "state", "%d",
 		      XenbusStateInitialising);
 	h->xdev->state = XenbusStateInitialising;
-	return hostile_wait_state(h, XenbusStateInitWait,
-				  XenbusStateInitWait) ? 0 : -ETIMEDOUT;
+	return hostile_wait_state(h, XenbusStateInitWait, XenbusStateInitWait,
+				  HOSTILE_PARDON) ? 0 : -ETIMEDOUT;
 }
 
 static void node(struct hostile *h, const char *path, const char *wrong,
@@ -220,7 +220,8 @@ int hostile_connect(struct hostile *h)
 		err = hostile_publish(h, &right);
 	if (err)
 		return err;
-	if (!hostile_wait_state(h, XenbusStateConnected, XenbusStateConnected))
+	if (!hostile_wait_state(h, XenbusStateConnected, XenbusStateConnected,
+				HOSTILE_PARDON))
 		return -ETIMEDOUT;
 	return xenbus_switch_state(h->xdev, XenbusStateConnected);
 }

@@ -43,19 +43,23 @@ static const struct hostile_attack *const tables[] = {
 };
 
 static struct hostile *hostile;		/* the device; one is enough */
-static DEFINE_MUTEX(hostile_lock);	/* hostile, result */
+static DEFINE_MUTEX(hostile_lock);	/* hostile; held while attacking */
+static DEFINE_MUTEX(result_lock);	/* result */
 static char result[RESULT_LEN];
 static struct dentry *root;
 
 static void report(const char *name, const char *said, bool held)
 {
-	size_t len = strlen(result);
+	size_t len;
 
 	pr_info("ATTACK %s: backend said %s: %s\n", name, said,
 		held ? "held" : "BROKEN");
+	mutex_lock(&result_lock);
+	len = strlen(result);
 	scnprintf(result + len, RESULT_LEN - len,
 		  "ATTACK %s: backend said %s: %s\n", name, said,
 		  held ? "held" : "BROKEN");
+	mutex_unlock(&result_lock);
 }
 
 static void run(struct hostile *h, const struct hostile_attack *one)
@@ -142,9 +146,9 @@ static const struct file_operations attack_fops = {
 
 static int result_show(struct seq_file *seq, void *unused)
 {
-	mutex_lock(&hostile_lock);
+	mutex_lock(&result_lock);
 	seq_puts(seq, result);
-	mutex_unlock(&hostile_lock);
+	mutex_unlock(&result_lock);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(result);

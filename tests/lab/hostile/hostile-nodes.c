@@ -17,7 +17,8 @@ static bool refused(struct hostile *h, const struct hostile_nodes *nodes,
 		snprintf(said, HOSTILE_SAID_LEN, "nothing: cannot publish");
 		return false;
 	}
-	good = hostile_wait_state(h, XenbusStateClosing, XenbusStateClosed);
+	good = hostile_wait_state(h, XenbusStateClosing, XenbusStateClosed,
+				  HOSTILE_PARDON);
 	hostile_say_state(h, said);
 	return good && !strstr(said, "error none");
 }
@@ -66,7 +67,8 @@ static bool directory_duplicates(struct hostile *h, char *said)
 	};
 
 	if (hostile_publish(h, &nodes) ||
-	    !hostile_wait_state(h, XenbusStateConnected, XenbusStateClosed))
+	    !hostile_wait_state(h, XenbusStateConnected, XenbusStateClosed,
+				HOSTILE_PARDON))
 		return false;
 	hostile_say_state(h, said);
 	return READ_ONCE(h->backend) == XenbusStateClosed || hostile_alive(h);

@@ -73,7 +73,7 @@ bool hostile_alive(struct hostile *h)
 static bool closed(struct hostile *h, char *said)
 {
 	bool good = hostile_wait_state(h, XenbusStateClosing,
-				       XenbusStateClosed);
+				       XenbusStateClosed, HOSTILE_TIMEOUT);
 
 	hostile_say_state(h, said);
 	return good;

@@ -18,6 +18,8 @@
 #define HOSTILE_RING_ORDER	1
 #define HOSTILE_SAID_LEN	160
 #define HOSTILE_TIMEOUT		(20 * HZ)
+#define HOSTILE_PARDON		(60 * HZ)	/* the longest the backend lets
+						 * one wait that it refused */
 
 struct hostile {
 	struct xenbus_device *xdev;
@@ -73,7 +75,7 @@ int hostile_publish(struct hostile *h, const struct hostile_nodes *nodes);
 int hostile_connect(struct hostile *h);
 void hostile_disconnect(struct hostile *h);
 bool hostile_wait_state(struct hostile *h, enum xenbus_state a,
-			enum xenbus_state b);
+			enum xenbus_state b, long timeout);
 void hostile_say_state(struct hostile *h, char *said);
 void hostile_changed(struct xenbus_device *xdev, enum xenbus_state state);
 
