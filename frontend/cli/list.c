@@ -9,9 +9,8 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PAGE 32u		/* keys asked for at once */
@@ -197,22 +196,22 @@ static int run_info(struct cli *c)
 	return CLI_OK;
 }
 
-/* RFC 7468: 64 characters a line. */
+/* RFC 7468. */
 static int put_pem(const char *path, const uint8_t *der, size_t len)
 {
-	char base64[2048], *text = NULL;
-	int count, at, r, used = 0;
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long text_len;
+	int r;
 
-	count = EVP_EncodeBlock((unsigned char *)base64, der, (int)len);
-	text = malloc((size_t)count + (size_t)count / 64 + 100);
-	if (!text)
+	if (!bio || PEM_write_bio(bio, PEM_STRING_PUBLIC, "", der,
+				  (long)len) <= 0) {
+		BIO_free(bio);
 		return cli_error("the public key", -ENOMEM);
-	used += sprintf(text, "-----BEGIN PUBLIC KEY-----\n");
-	for (at = 0; at < count; at += 64)
-		used += sprintf(text + used, "%.64s\n", base64 + at);
-	used += sprintf(text + used, "-----END PUBLIC KEY-----\n");
-	r = file_put(path, text, (size_t)used);
-	free(text);
+	}
+	text_len = BIO_get_mem_data(bio, &text);
+	r = file_put(path, text, (size_t)text_len);
+	BIO_free(bio);
 	return r;
 }
 

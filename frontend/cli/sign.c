@@ -27,7 +27,7 @@ static int put_hex(const char *path, const uint8_t *data, size_t len)
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", data[i]);
+		snprintf(text + 2 * i, 3, "%02x", data[i]);
 	text[2 * len] = '\n';
 	return file_put(path, text, 2 * len + 1);
 }

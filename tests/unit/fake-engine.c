@@ -433,7 +433,7 @@ void fake_engine_start(struct fake_engine *f, const char *options)
 		 "00112233-4455-6677-8899-aabbccddeeff&keys=data+tls%s",
 		 f->path, options);
 	unlink(f->path);
-	strcpy(address.sun_path, f->path);
+	memcpy(address.sun_path, f->path, sizeof(address.sun_path));
 	f->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	must(!bind(f->listener, (void *)&address, sizeof(address)));
 	must(!listen(f->listener, 8));
