@@ -4,6 +4,7 @@
  * seconds, so a thread does it, on descriptors taken before.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,7 +162,8 @@ static void end_check(struct reading *reading)
 		return;
 	report->broken = true;
 	report->broken_seq = report->last_seq + 1;
-	strcpy(report->problem, "the log ends here, but more was written");
+	snprintf(report->problem, sizeof(report->problem),
+		 "the log ends here, but more was written");
 }
 
 static void verify_done(struct vhsm_job *job, bool cancelled)

@@ -151,7 +151,7 @@ bool vhsm_request_take_name(struct vhsm_admin_request *request)
 							     "name"));
 
 	if (text != NULL && vhsm_key_name_check(text)) {
-		strcpy(request->name, text);	/* checked */
+		memcpy(request->name, text, strlen(text) + 1);	/* checked */
 		return true;
 	}
 	vhsm_request_fail(request, VHSM_E_BAD_REQUEST, "\"name\" must be 1 to "
@@ -174,7 +174,7 @@ bool vhsm_request_take_text(struct vhsm_admin_request *request, const char *para
 				  param, room);
 		return false;
 	}
-	strcpy(out, json_string_value(value));
+	memcpy(out, json_string_value(value), json_string_length(value) + 1);
 	return true;
 }
 

@@ -141,7 +141,7 @@ static void log_check(struct vhsm_vault *vault)
 static bool key_exists(struct vhsm_vault *vault, int name)
 {
 	struct vhsm_unit *unit;
-	char text[8];
+	char text[16];
 	int r;
 
 	r = vhsm_store_unit(vault->store, fixture_uuid, false, &unit, why);
