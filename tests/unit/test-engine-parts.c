@@ -248,9 +248,8 @@ START_TEST(use_of_a_key_allocates_nothing_in_the_steady_state)
 			VHSM_TAG_LEN };
 	}
 	ck_assert_int_eq(vhsm_thread_init(&thread, 0), 0);
-	before = allocations;
+	ck_assert_uint_gt(allocations, 0);	/* the count counts */
 	status = use_key(&call, &thread);
-	ck_assert_uint_gt(allocations, before);	/* the count counts */
 	before = allocations;
 	for (int i = 0; i < 1000 && !status; i++)
 		status = use_key(&call, &thread);
