@@ -309,7 +309,8 @@ START_TEST(show_filters_and_pages)
 	ck_assert_uint_eq(show(query, &records, &more), 0);
 	json_decref(records);
 	query = (struct vhsm_audit_query){ .limit = 9 };
-	strcpy(query.domain, "99999999-0000-0000-0000-000000000000");
+	snprintf(query.domain, sizeof(query.domain), "%s",
+		 "99999999-0000-0000-0000-000000000000");
 	ck_assert_uint_eq(show(query, &records, &more), 0);
 	json_decref(records);
 }

@@ -2,6 +2,7 @@
 /* What engines get, when, and what becomes of one that misbehaves. */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -329,7 +330,7 @@ static void brokers_nonsense_is_survived(void)
 	socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
 	memset(attach.keys, 'a', sizeof(attach.keys));	/* no end */
 	broker_send(&attach, pair, 1);
-	strcpy(attach.keys, "a/../b");
+	snprintf(attach.keys, sizeof(attach.keys), "a/../b");
 	broker_send(&attach, pair, 1);
 	close(pair[0]);
 	ck_assert_uint_eq(recv(pair[1], buf, sizeof(buf), 0), 0);

@@ -25,7 +25,8 @@ void fixture_setup(void)
 
 	for (i = 0; i < sizeof(fixture_root); i++)
 		fixture_root[i] = (uint8_t)(i * 7 + 1);
-	strcpy(fixture_dir, "/tmp/vhsm-vault-XXXXXX");
+	snprintf(fixture_dir, sizeof(fixture_dir), "%s",
+		 "/tmp/vhsm-vault-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(fixture_dir));
 }
 
