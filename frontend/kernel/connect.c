@@ -21,7 +21,8 @@
  * go_down() answers what is outstanding with GONE and gives the rings back, then
  * goes Closed; pools and their grants are kept, so that coming back costs no
  * new grants.  When the backend shows an error it wants to see Initialising
- * before it tries again: retry_work does that, more and more rarely.
+ * before it tries again: retry_work does that, more and more rarely, and tries
+ * again to publish where that failed.
  *
  * After a restore the kernel calls resume() if the device's nodes are there by
  * then.  If they come later it does not, and leaves the device without its
@@ -69,7 +70,7 @@ static int limits_read(struct xenbus_device *xdev, struct limits *limits)
 	const char *dir = xdev->otherend;
 
 	if (!version_offered(xdev)) {
-		xenbus_dev_fatal(xdev, -EPROTONOSUPPORT,
+		xenbus_dev_error(xdev, -EPROTONOSUPPORT,
 				 "the backend does not speak version %u",
 				 VHSM_VERSION);
 		return -EPROTONOSUPPORT;
@@ -81,7 +82,7 @@ static int limits_read(struct xenbus_device *xdev, struct limits *limits)
 	limits->pool_pages = xenbus_read_unsigned(
 		dir, VHSM_NODE_MAX_POOL_PAGES, 0);
 	if (!limits->queues || limits->pool_pages <= 2 * VHSM_CALLS) {
-		xenbus_dev_fatal(xdev, -EINVAL,
+		xenbus_dev_error(xdev, -EINVAL,
 				 "no use: the backend offers %u queues, %u pool pages",
 				 limits->queues, limits->pool_pages);
 		return -EINVAL;
@@ -243,6 +244,19 @@ static int queues_open(struct vhsm_device *device)
 	return err;
 }
 
+static void retry_later(struct vhsm_device *device)
+{
+	unsigned int shift = min_t(unsigned int, device->retries++,
+				   RETRY_MAX_SHIFT);
+
+	queue_delayed_work(vhsm_workqueue, &device->retry_work,
+			   RETRY_DELAY << shift);
+}
+
+/*
+ * Where that fails the state stays as it is: closing would make the backend
+ * offer itself again at once, and so without end.
+ */
 static void publish(struct vhsm_device *device)
 {
 	struct xenbus_device *xdev = device->xdev;
@@ -250,8 +264,10 @@ static void publish(struct vhsm_device *device)
 	int err;
 
 	err = limits_read(xdev, &limits);
-	if (err)
+	if (err) {
+		retry_later(device);
 		return;
+	}
 	err = device->queues ? queues_fit(device, &limits) :
 			       queues_make(device, &limits);
 	if (!err)
@@ -259,8 +275,9 @@ static void publish(struct vhsm_device *device)
 	if (!err)
 		err = nodes_write(device);
 	if (err) {
-		xenbus_dev_fatal(xdev, err, "setting up rings and pools");
+		xenbus_dev_error(xdev, err, "setting up rings and pools");
 		disconnect(device);
+		retry_later(device);
 		return;
 	}
 	device->published = true;
@@ -299,7 +316,7 @@ static void backend_waits(struct vhsm_device *device)
 		go_down(device);		/* it restarted without a word */
 	if (device->breaks >= VHSM_MAX_BREAKS) {
 		dev_err(&device->xdev->dev,
-			"the backend broke the ring protocol %u times: closed until the module is loaded again\n",
+			"the backend broke the ring protocol %u times: closed until the driver is bound again\n",
 			device->breaks);
 		return;
 	}
@@ -309,7 +326,6 @@ static void backend_waits(struct vhsm_device *device)
 static void backend_closed(struct vhsm_device *device)
 {
 	struct xenbus_device *xdev = device->xdev;
-	unsigned int shift;
 	char *why;
 
 	if (xdev->state != XenbusStateClosed)
@@ -319,9 +335,7 @@ static void backend_closed(struct vhsm_device *device)
 		return;
 	dev_warn_ratelimited(&xdev->dev, "the backend closed it: %s\n", why);
 	kfree(why);
-	shift = min_t(unsigned int, device->retries++, RETRY_MAX_SHIFT);
-	queue_delayed_work(vhsm_workqueue, &device->retry_work,
-			   RETRY_DELAY << shift);
+	retry_later(device);
 }
 
 void vhsm_connect_changed(struct xenbus_device *xdev, enum xenbus_state state)
@@ -329,6 +343,7 @@ void vhsm_connect_changed(struct xenbus_device *xdev, enum xenbus_state state)
 	struct vhsm_device *device = dev_get_drvdata(&xdev->dev);
 
 	mutex_lock(&device->lock);
+	device->backend = state;
 	switch (state) {
 	case XenbusStateInitWait:
 		backend_waits(device);
@@ -362,8 +377,11 @@ static void retry(struct work_struct *work)
 			     retry_work);
 
 	mutex_lock(&device->lock);
-	if (!device->gone && !device->published &&
-	    device->xdev->state == XenbusStateClosed)
+	if (device->gone || device->published)
+		;	/* nothing to retry any more */
+	else if (device->backend == XenbusStateInitWait)
+		backend_waits(device);
+	else if (device->backend == XenbusStateClosed)
 		xenbus_switch_state(device->xdev, XenbusStateInitialising);
 	mutex_unlock(&device->lock);
 }
@@ -401,6 +419,7 @@ static void mark_stale(struct vhsm_device *device)
 	unsigned int i;
 
 	disconnect(device);
+	device->backend = XenbusStateUnknown;
 	for (i = 0; i < device->queue_count; i++)
 		device->queues[i].pool.stale = true;
 }
@@ -446,6 +465,7 @@ int vhsm_connect_suspend(struct xenbus_device *xdev)
 	struct vhsm_device *device = dev_get_drvdata(&xdev->dev);
 
 	cancel_delayed_work_sync(&device->revive_work);
+	cancel_delayed_work_sync(&device->retry_work);
 	device->suspended = true;
 	return 0;
 }

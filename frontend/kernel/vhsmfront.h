@@ -228,6 +228,7 @@ struct vhsm_device {
 	struct kref ref;
 	unsigned int id;		/* the N of /dev/vhsmN */
 	struct mutex lock;
+	enum xenbus_state backend;	/* its state as last told */
 	bool gone;			/* unplugged, for good */
 	bool connected;
 	bool published;

@@ -56,7 +56,10 @@ static void all_the_same(struct hostile *h, __le32 *entries)
 
 static void garbage(struct hostile *h, __le32 *entries)
 {
-	memset(entries, 0xa5, VHSM_PAGE_SIZE);
+	unsigned int i;
+
+	for (i = 0; i < HOSTILE_POOL_PAGES; i++)
+		entries[i] = cpu_to_le32(0x7fa50000 + i);
 }
 
 /* Aliases hurt their owner only: refused, or served without harm. */
