@@ -131,6 +131,7 @@ void bench_product_run(struct bench_product *p, const struct bench_op *op,
 {
 	struct vhsm_info before, after;
 	uint64_t start, now, count = 0;
+	struct bench_rate rate;
 	unsigned left;
 	uint32_t key = 0;
 
@@ -141,17 +142,20 @@ void bench_product_run(struct bench_product *p, const struct bench_op *op,
 	p->latency.count = 0;
 	must(vhsm_info(p->h, &before), "info");
 	start = bench_now();
+	bench_rate_begin(&rate, start);
 	submit(p, p->request, depth);
 	do {
-		count += turn(p, true);
+		left = turn(p, true);
+		count += left;
 		now = bench_now();
+		bench_rate_add(&rate, left, now);
 	} while (now - start < ns);
 	for (left = depth; left; left -= turn(p, false))
 		;
 	must(vhsm_info(p->h, &after), "info");
 	memset(slice, 0, sizeof(*slice));
 	slice->requests = count + depth;
-	slice->ops_per_s = count * 1e9 / (now - start);
+	slice->ops_per_s = bench_rate_end(&rate, now);
 	slice->p50_us = bench_percentile(&p->latency, 50);
 	slice->p99_us = bench_percentile(&p->latency, 99);
 	slice->notifications = after.interrupts - before.interrupts;

@@ -183,21 +183,25 @@ static unsigned turn(struct bench_ring *b, bool again)
 void bench_ring_run(struct bench_ring *b, unsigned depth, uint64_t ns,
 		    struct bench_slice *slice)
 {
-	uint64_t start = bench_now(), now, count = 0;
+	uint64_t start = bench_now(), now, count = 0, n;
+	struct bench_rate rate;
 
 	b->latency.count = 0;
 	for (unsigned i = 0; i < depth; i++)
 		put(b, i, start);
 	push(b);
+	bench_rate_begin(&rate, start);
 	do {
-		count += turn(b, true);
+		n = turn(b, true);
+		count += n;
 		now = bench_now();
+		bench_rate_add(&rate, n, now);
 	} while (now - start < ns);
 	while (b->front.rsp_cons != b->front.req_prod_pvt)
 		turn(b, false);
 	memset(slice, 0, sizeof(*slice));
 	slice->requests = count;
-	slice->ops_per_s = count * 1e9 / (now - start);
+	slice->ops_per_s = bench_rate_end(&rate, now);
 	slice->p50_us = bench_percentile(&b->latency, 50);
 	slice->p99_us = bench_percentile(&b->latency, 99);
 }

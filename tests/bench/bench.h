@@ -43,6 +43,21 @@ struct bench_latency {
 	unsigned count;
 };
 
+/*
+ * The rate of a server, seen in windows of some ms of which the upper quartile
+ * is told: on a shared machine that is the rate while nobody else had the CPU.
+ * All three servers are measured so.
+ */
+struct bench_rate {
+	uint64_t begun, window_begun;
+	uint64_t count, window_count;
+	double windows[1024];
+	unsigned used;
+};
+void bench_rate_begin(struct bench_rate *, uint64_t now);
+void bench_rate_add(struct bench_rate *, uint64_t count, uint64_t now);
+double bench_rate_end(struct bench_rate *, uint64_t now);
+
 static inline uint64_t bench_now(void)
 {
 	struct timespec t;

@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct options {
 	unsigned rounds;
 	uint64_t slice_ns;
 	bool json;
+	bool one_cpu;
 };
 
 struct bench {
@@ -73,21 +75,6 @@ void bench_die(const char *format, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	exit(EXIT_FAILURE);
-}
-
-static int compare_ns(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-double bench_percentile(struct bench_latency *l, unsigned percent)
-{
-	if (!l->count)
-		return 0;
-	qsort(l->ns, l->count, sizeof(l->ns[0]), compare_ns);
-	return l->ns[(uint64_t)(l->count - 1) * percent / 100] / 1e3;
 }
 
 static int compare_double(const void *a, const void *b)
@@ -221,6 +208,21 @@ static void finish(struct bench *b, int64_t idle)
 	json_decref(b->rows);
 }
 
+/*
+ * The guest's side has CPU 0, what serves it the others (children inherit);
+ * or, with --one-cpu, all share CPU 0, where polling cannot pay.
+ */
+static void place(bool guest, bool one_cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if ((guest || one_cpu) == (cpu == 0))
+			CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static const char help[] =
 "Usage: vhsm-bench [--quick] [--rounds N] [--json]\n"
 "\n"
@@ -230,6 +232,7 @@ static const char help[] =
 "\n"
 "  --quick      about half a minute\n"
 "  --rounds N   1..9; medians are told (default 5)\n"
+"  --one-cpu    all on CPU 0, where polling cannot pay\n"
 "  --json       for programs\n";
 
 static void parse(int argc, char **argv, struct options *o)
@@ -238,6 +241,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "quick", no_argument, NULL, 'q' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "one-cpu", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -254,6 +258,9 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'j':
 			o->json = true;
+			break;
+		case 'o':
+			o->one_cpu = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -274,8 +281,10 @@ int main(int argc, char **argv)
 
 	parse(argc, argv, &b.options);
 	b.rows = json_array();
+	place(false, b.options.one_cpu);
 	b.ring = bench_ring_new();
 	b.daemon = bench_daemon_new(ops, OPS);
+	place(true, b.options.one_cpu);
 	b.product = bench_product_new(bench_daemon_device(b.daemon));
 	b.engine = bench_daemon_engine(b.daemon);
 	idle = bench_resident(b.engine);
