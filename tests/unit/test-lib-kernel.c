@@ -86,8 +86,9 @@ static int fake_enter(struct vhsm_ioc_enter *e)
 		driver.last = r[e->submit - 1];
 	if (e->reap > driver.queued)
 		e->reap = driver.queued;
-	memcpy((void *)(uintptr_t)e->responses, driver.queue,
-	       e->reap * sizeof(driver.queue[0]));
+	if (e->reap)
+		memcpy((void *)(uintptr_t)e->responses, driver.queue,
+		       e->reap * sizeof(driver.queue[0]));
 	driver.queued -= e->reap;
 	memmove(driver.queue, driver.queue + e->reap,
 		driver.queued * sizeof(driver.queue[0]));
