@@ -111,6 +111,12 @@ static int machine_check(const struct vhsm_config *config)
 	int ret = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
+		if (geteuid() == 0 && !users[i][0]) {
+			fprintf(stderr, "vhsmd: %s must name a user: what "
+				"holds keys does not run as root\n",
+				i ? "engine-user" : "vault-user");
+			ret = -EINVAL;
+		}
 		if (vhsm_user_is_changed(users[i]) &&
 		    !vhsm_user_exists(users[i])) {
 			fprintf(stderr, "vhsmd: there is no user %s; "

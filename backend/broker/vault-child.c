@@ -86,7 +86,36 @@ static void on_restart(evutil_socket_t none, short what, void *arg)
 	vault_start(arg);
 }
 
-/* All the vault ever says to us is READY, once. */
+/* Why it could not start; its end follows. */
+static void failed_take(const struct vhsm_msg_text *msg)
+{
+	char text[VHSM_TEXT_MAX];
+
+	vhsm_log_escape(text, sizeof(text), msg->text,
+			strnlen(msg->text, sizeof(msg->text)));
+	vhsm_log(LOG_ERR, "the vault cannot start: %s", text);
+}
+
+/* All the vault ever says to us: READY, or why not, once. */
+static bool message_take(struct vhsm_vault *vault,
+			 const struct vhsm_msg_header *hdr)
+{
+	if (vault->ready)
+		return false;
+	if (hdr->type == VHSM_MSG_FAILED &&
+	    hdr->len == sizeof(struct vhsm_msg_text)) {
+		failed_take((const struct vhsm_msg_text *)hdr);
+		return true;
+	}
+	if (hdr->type != VHSM_MSG_READY ||
+	    hdr->len != sizeof(struct vhsm_msg_simple))
+		return false;
+	vault->ready = true;
+	vhsm_log(LOG_INFO, "the vault is ready");
+	vhsm_broker_wake(vault->broker);
+	return true;
+}
+
 static void on_readable(evutil_socket_t sock, short what, void *arg)
 {
 	_Alignas(8) char buf[VHSM_MSG_MAX];
@@ -95,21 +124,16 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
 	int ret = vhsm_msg_recv(sock, buf, NULL, NULL);
 
 	(void)what;
-	if (ret == -EAGAIN)
+	if (ret == -EAGAIN || (ret == 1 && message_take(vault, hdr)))
 		return;
-	if (ret == 1 && hdr->type == VHSM_MSG_READY &&
-	    hdr->len == sizeof(struct vhsm_msg_simple) && !vault->ready) {
-		vault->ready = true;
-		vhsm_log(LOG_INFO, "the vault is ready");
-		vhsm_broker_wake(vault->broker);
-		return;
-	}
 	if (ret == 1)
 		vhsm_log(LOG_ERR, "the vault sent message %u out of order",
 			 hdr->type);
-	/* Its end is seen, and answered, in on_ended(). */
+	/* Its end is seen, and answered, in on_ended(); one that only closed
+	 * its socket sees ours close, and ends. */
 	socket_close(vault);
-	vhsm_child_kill(vault->child);
+	if (ret)
+		vhsm_child_kill(vault->child);
 }
 
 static int vault_spawn(struct vhsm_vault *vault, int theirs)
