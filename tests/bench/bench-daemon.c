@@ -153,7 +153,8 @@ struct bench_daemon *bench_daemon_new(const struct bench_op *ops,
 
 	if (!d)
 		bench_die("out of memory");
-	strcpy(d->dir, "/tmp/vhsm-bench-XXXXXX");
+	memcpy(d->dir, "/tmp/vhsm-bench-XXXXXX",
+	       sizeof("/tmp/vhsm-bench-XXXXXX"));
 	if (!mkdtemp(d->dir) || chmod(d->dir, 0755) ||
 	    !getcwd(d->build, sizeof(d->build)))
 		bench_die("cannot make a directory: %s", strerror(errno));
