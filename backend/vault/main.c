@@ -208,7 +208,7 @@ static int run(struct options *options, struct event_base *base)
 {
 	uint8_t *root_key = OPENSSL_secure_malloc(VHSM_ROOT_KEY_LEN);
 	char why[VHSM_WHY_LEN] = "out of memory";
-	struct vhsm_vault vault = { 0 };
+	struct vhsm_vault vault = { .lock = -1 };
 	int status;
 
 	if (root_key == NULL || base == NULL)

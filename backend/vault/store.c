@@ -26,7 +26,6 @@ struct open_unit {
 
 struct vhsm_store {
 	char *units;			/* DIR/units */
-	int lock;
 	struct vhsm_secret root_key;
 	vhsm_unit_note_handler *handler;
 	void *arg;
@@ -250,20 +249,22 @@ static int crashed_recover(struct vhsm_store *store)
 	return r;
 }
 
-static int lock_take(struct vhsm_store *store, const char *dir, char *why)
+int vhsm_store_lock(const char *dir, char *why)
 {
 	char path[4096];
+	int fd, r;
 
 	snprintf(path, sizeof(path), "%s/lock", dir);
-	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			   0600);
-	if (store->lock < 0)
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
 		return vhsm_vault_fail(why, -errno, "%s: %s", path,
 				       strerror(errno));
-	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0)
-		return vhsm_vault_fail(why, VHSM_E_BUSY,
-			"%s: another vault has this store open", dir);
-	return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return vhsm_vault_fail(why, r, "%s: another vault has this store open",
+			       dir);
 }
 
 int vhsm_store_open(struct vhsm_store **store, const char *dir,
@@ -277,7 +278,6 @@ int vhsm_store_open(struct vhsm_store **store, const char *dir,
 	*store = NULL;
 	if (s == NULL)
 		return r;
-	s->lock = -1;
 	s->handler = handler;
 	s->arg = arg;
 	s->open_max = open_max;
@@ -293,8 +293,6 @@ int vhsm_store_open(struct vhsm_store **store, const char *dir,
 		if (r != 0)
 			vhsm_vault_fail(why, r, "%s: %s", path, strerror(-r));
 	}
-	if (r == 0)
-		r = lock_take(s, dir, why);
 	if (r == 0) {
 		r = crashed_recover(s);
 		if (r != 0)
@@ -314,8 +312,6 @@ void vhsm_store_close(struct vhsm_store **store)
 		return;
 	while (s->open_count > 0)
 		entry_close(s, s->open_count - 1);
-	if (s->lock >= 0)
-		close(s->lock);
 	vhsm_secret_deinit(&s->root_key);
 	free(s->open);
 	free(s->units);

@@ -19,11 +19,15 @@ struct vhsm_store;
  * nothing.  0, -errno, or VHSM_E_CORRUPT: there are units, but no root.json. */
 int vhsm_store_is_new(const char *dir, bool *new, char *why);
 
+/* Takes dir for this process, before anything in it is touched: a descriptor
+ * that holds it, or -errno, -EWOULDBLOCK when another has it, with why. */
+int vhsm_store_lock(const char *dir, char *why);
+
 /*
- * Opens the store; only one process can.  handler gets the notes of changes
+ * Opens the store, which is locked.  handler gets the notes of changes
  * that a crash kept from the audit log (see unit.h); what a crash left half
  * destroyed is removed.  Units that do not open are logged and left alone.
- * 0, -errno, VHSM_E_BUSY with why.
+ * 0 or -errno with why.
  */
 int vhsm_store_open(struct vhsm_store **store, const char *dir,
 		    const uint8_t *root_key, unsigned open_max,

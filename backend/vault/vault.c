@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker.h"
 #include "channel.h"
@@ -127,6 +128,7 @@ int vhsm_vault_open(struct vhsm_vault *vault, struct event_base *base,
 	int r;
 
 	memset(vault, 0, sizeof(*vault));
+	vault->lock = -1;
 	LIST_INIT(&vault->channels);
 	vault->base = base;
 	vault->root_uri = config->root_uri;
@@ -137,6 +139,9 @@ int vhsm_vault_open(struct vhsm_vault *vault, struct event_base *base,
 	    asprintf(&vault->audit_dir, "%s/audit", config->store) < 0 ||
 	    vhsm_secret_init(&vault->scratch, sizeof(struct vhsm_msg_key)) != 0)
 		return vhsm_vault_fail(why, -ENOMEM, "out of memory");
+	vault->lock = vhsm_store_lock(config->store, why);
+	if (vault->lock < 0)
+		return vault->lock;
 	r = vhsm_audit_open(&vault->audit, vault->audit_dir, root_key,
 			    config->audit_file_max, why);
 	if (r == 0)
@@ -183,6 +188,8 @@ void vhsm_vault_close(struct vhsm_vault *vault, const char *reason)
 		vhsm_vault_record(vault, VHSM_EV_VAULT_STOPPED, NULL,
 				  json_pack("{s:s}", "reason", reason));
 	vhsm_audit_close(&vault->audit);
+	if (vault->lock >= 0)
+		close(vault->lock);
 	if (vault->commit != NULL)
 		event_free(vault->commit);
 	if (vault->tick != NULL)

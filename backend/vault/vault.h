@@ -31,6 +31,7 @@ LIST_HEAD(vhsm_channels, vhsm_channel);
 
 struct vhsm_vault {
 	struct event_base *base;
+	int lock;			/* of the store's directory */
 	struct vhsm_store *store;
 	struct vhsm_audit *audit;
 	char *audit_dir;

@@ -296,15 +296,22 @@ START_TEST(change_without_its_record_gets_it_at_the_next_start)
 }
 END_TEST
 
-START_TEST(second_vault_on_a_store_is_refused)
+START_TEST(second_vault_on_a_store_is_refused_and_changes_nothing)
 {
 	struct event_base *base = event_base_new();
-	struct vhsm_store *second;
-	struct vhsm_vault vault;
+	struct vhsm_vault_config config = {
+		.store = fixture_dir, .root_uri = "test", .units_max = 4,
+		.audit_file_max = 16384,
+	};
+	struct vhsm_vault vault, second;
 
 	vault_open(&vault, base);
-	ck_assert_int_eq(vhsm_store_open(&second, fixture_dir, fixture_root, 4,
-					 NULL, NULL, why), VHSM_E_BUSY);
+	ck_assert_int_eq(change(&vault, "k0", true, 1), 0);
+	ck_assert_int_eq(vhsm_vault_open(&second, base, &config, fixture_root,
+					 why), -EWOULDBLOCK);
+	vhsm_vault_close(&second, "it could not start");
+	ck_assert_int_eq(change(&vault, "k1", true, 2), 0);
+	log_check(&vault);
 	vhsm_vault_close(&vault, "done");
 	event_base_free(base);
 }
@@ -339,7 +346,8 @@ int main(void)
 	tcase_add_test(tc, kill_at_any_point_leaves_each_operation_done_or_not);
 	tcase_add_test(tc, full_disk_fails_cleanly_and_loses_nothing);
 	tcase_add_test(tc, change_without_its_record_gets_it_at_the_next_start);
-	tcase_add_test(tc, second_vault_on_a_store_is_refused);
+	tcase_add_test(tc,
+		       second_vault_on_a_store_is_refused_and_changes_nothing);
 	tcase_add_test(tc, units_without_root_json_are_not_a_new_store);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
