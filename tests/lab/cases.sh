@@ -74,13 +74,19 @@ fails() {
 	}
 }
 
-# eventually SECONDS COMMAND...: it succeeds within that time.
+# eventually SECONDS COMMAND...: it succeeds within that time; its last output
+# is shown.
 eventually() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1)) out
 
 	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "not in time: $*"; return 1; }
+	until out=$("$@" 2>&1); do
+		[ $SECONDS -lt $end ] || {
+			echo "not in time: $*"
+			echo "$out"
+			return 1
+		} >&2
 		sleep 0.3
 	done
+	echo "$out"
 }

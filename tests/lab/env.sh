@@ -16,6 +16,7 @@ LAB_LOG=${LAB_LOG:-$BUILD/log}
 LAB_CACHE=${LAB_CACHE:-$BUILD/cache}
 XEN_BIN=/usr/lib/xen-4.17/bin
 mkdir -p "$LAB_DIR" "$LAB_LOG" "$LAB_CACHE"
+LAB_DIR=$(cd "$LAB_DIR" && pwd)
 
 die() {
 	echo "${0##*/}: $*" >&2

@@ -25,16 +25,15 @@ image_copy() {
 	done
 }
 
-# image_libs FILE - the libraries of FILE, but not those that are the
-# product's own and installed into the image already.
+# image_libs FILE - the libraries FILE is linked with; the product's own come
+# from its staged installation and go where they are installed.
 image_libs() {
 	local l
 
-	ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r l; do
-		case $l in
-		"$ROOT"*) continue ;;
-		esac
-		[ -e "$ROOT$l" ] || install -D "$l" "$ROOT$l"
+	LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib ldd "$1" 2>/dev/null |
+		grep -o '/[^ ]*' | while read -r l; do
+		[ -e "$ROOT${l#"$LAB_DIR/stage"}" ] ||
+			install -D "$l" "$ROOT${l#"$LAB_DIR/stage"}"
 	done
 }
 
@@ -46,10 +45,8 @@ image_product() {
 	for f; do
 		mkdir -p "$ROOT$(dirname "$f")"
 		cp -a "$LAB_DIR/stage$f" "$ROOT$f"
-		LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib image_libs \
-			"$LAB_DIR/stage$f"
+		image_libs "$LAB_DIR/stage$f"
 	done
-	rm -rf "${ROOT:?}$LAB_DIR"
 }
 
 # image_modules NAME... - kernel modules with those they need.  The load order
