@@ -26,6 +26,8 @@
 
 /* A reap that does not wait looks at the socket once in so many times. */
 #define IDLE_LOOKS	256
+/* Of connecting at first, 20 ms apart. */
+#define FIRST_TRIES	250
 
 static struct vhsm_local *local_of(struct vhsm_transport *t)
 {
@@ -56,6 +58,20 @@ static void local_close(struct vhsm_transport **t)
 	*t = NULL;
 }
 
+/* A daemon whose engine is just starting or ending says -EAGAIN. */
+static int connect_first(struct vhsm_local *l)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	unsigned tries;
+	int r = vhsm_local_connect(l);
+
+	for (tries = 0; r == -EAGAIN && tries < FIRST_TRIES; tries++) {
+		nanosleep(&pause, NULL);
+		r = vhsm_local_connect(l);
+	}
+	return r;
+}
+
 static int local_open(const char *device, struct vhsm_transport **t)
 {
 	struct vhsm_local *l = calloc(1, sizeof(*l));
@@ -72,7 +88,7 @@ static int local_open(const char *device, struct vhsm_transport **t)
 	if (r == 0)
 		r = vhsm_local_map(l);
 	if (r == 0)
-		r = vhsm_local_connect(l);
+		r = connect_first(l);
 	if (r < 0) {
 		local_close(&base);
 		return r;
