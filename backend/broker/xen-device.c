@@ -117,6 +117,8 @@ static void refuse(struct vhsm_xen_device *device, const char *why)
 	vhsm_log_limited(&device->log_limit, LOG_WARNING,
 			 "domain %s (%s), device %u: refused: %s",
 			 id->uuid_text, id->domain, id->device, why);
+	if (device->life.gone)		/* its nodes are removed already */
+		return;
 	vhsm_store_path(path, VHSM_PATH_BACKEND_ERROR, device->store->self,
 			id->domid, id->device);
 	snprintf(text, sizeof(text), "%d %s", EINVAL, why);
