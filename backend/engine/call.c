@@ -3,26 +3,11 @@
 
 #include "call.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <time.h>
 
 #include "guest-input.h"
-
-/* Above this, a private copy's pages are given back after use. */
-#define BOUNCE_KEEP 65536u
-
-int vhsm_thread_init(struct vhsm_thread *thread, unsigned index)
-{
-	void *p = mmap(NULL, VHSM_INPUT_MAX, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	thread->index = index;
-	atomic_init(&thread->running, false);
-	thread->bounce = p == MAP_FAILED ? NULL : p;
-	return thread->bounce ? 0 : -errno;
-}
 
 void vhsm_thread_await(struct vhsm_thread *thread)
 {
@@ -30,13 +15,6 @@ void vhsm_thread_await(struct vhsm_thread *thread)
 
 	while (!atomic_load(&thread->running))
 		nanosleep(&moment, NULL);
-}
-
-void vhsm_thread_deinit(struct vhsm_thread *thread)
-{
-	if (thread->bounce)
-		munmap(thread->bounce, VHSM_INPUT_MAX);
-	thread->bounce = NULL;
 }
 
 /* Made in private memory and copied out: a signature or a MAC. */
@@ -48,13 +26,6 @@ static bool makes_small_output(uint16_t op)
 static bool is_aead(uint16_t op)
 {
 	return op == VHSM_OP_ENCRYPT || op == VHSM_OP_DECRYPT;
-}
-
-/* A signature scheme that hashes by itself may read its message twice. */
-static bool reads_input_twice(const struct vhsm_request *request)
-{
-	return request->op == VHSM_OP_SIGN &&
-	       VHSM_MECH_HASH(request->mechanism) == VHSM_HASH_NONE;
 }
 
 enum vhsm_status vhsm_call_find(struct vhsm_call *call, struct vhsm_keys *keys,
@@ -129,20 +100,12 @@ enum vhsm_status vhsm_call_run(struct vhsm_call *call,
 {
 	struct vhsm_context *context = context_of(v, thread->index);
 	struct vhsm_operation *op = &call->op;
-	bool bounced = reads_input_twice(&call->request) && op->input_len;
 	enum vhsm_status status;
 
 	if (!context)
 		return VHSM_S_INTERNAL;
 	call->version = v->version;
-	if (bounced) {
-		vhsm_pool_copy(thread->bounce, op->input, (struct vhsm_segment){
-				.len = op->input_len });
-		op->input = thread->bounce;
-	}
 	status = v->family->run(context, op);
-	if (bounced && op->input_len > BOUNCE_KEEP)
-		madvise(thread->bounce, VHSM_INPUT_MAX, MADV_DONTNEED);
 	vhsm_key_use_count(&v->use[thread->index], status != VHSM_S_OK,
 			   op->input_len);
 	return status;

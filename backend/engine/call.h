@@ -8,9 +8,9 @@
  * the pool).
  *
  * What a family makes is made in private memory, but for an AEAD's bulk.  That
- * matters: Ed25519 reads its message twice and its own half-written signature
- * once more; a guest that could change either between two reads would get two
- * signatures under one nonce, and from them the key.
+ * matters: Ed25519 reads its own half-written signature again; a guest that
+ * could change it in between would get two signatures under one nonce, and from
+ * them the key.  (The message it reads twice, and copies for that.)
  */
 #ifndef VHSM_CALL_H
 #define VHSM_CALL_H
@@ -24,11 +24,9 @@
 
 #define VHSM_DIGEST_MAX 64u
 
-/* One thread that uses keys: its number in the epoch and in each version, and
- * its private copy of a message (VHSM_INPUT_MAX bytes, touched on demand). */
+/* One thread that uses keys: its number in the epoch and in each version. */
 struct vhsm_thread {
 	unsigned index;
-	uint8_t *bounce;
 	_Atomic bool running;		/* the C library has set it up */
 };
 
@@ -39,10 +37,6 @@ struct vhsm_call {
 	uint8_t digest[VHSM_DIGEST_MAX];
 	uint8_t output[VHSM_SIG_MAX];	/* signatures and MACs, until publish */
 };
-
-/* 0 or -errno. */
-int vhsm_thread_init(struct vhsm_thread *, unsigned index);
-void vhsm_thread_deinit(struct vhsm_thread *);
 
 /*
  * The thread itself, first of all; and who made it, to wait for that: setting

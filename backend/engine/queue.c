@@ -473,8 +473,8 @@ int vhsm_queue_init(struct vhsm_queue *q, struct vhsm_engine *engine,
 	vhsm_spin_init(&q->spin, spin_us, sysconf(_SC_NPROCESSORS_ONLN));
 	q->jobs = calloc(RING_SIZE(&q->ring), sizeof(*q->jobs));
 	q->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (!q->jobs || q->wake_fd < 0 ||
-	    vhsm_thread_init(&q->thread, index)) {
+	q->thread.index = index;
+	if (!q->jobs || q->wake_fd < 0) {
 		vhsm_queue_deinit(q);
 		return -ENOMEM;
 	}
@@ -483,7 +483,6 @@ int vhsm_queue_init(struct vhsm_queue *q, struct vhsm_engine *engine,
 
 void vhsm_queue_deinit(struct vhsm_queue *q)
 {
-	vhsm_thread_deinit(&q->thread);
 	free(q->jobs);
 	q->jobs = NULL;
 	if (q->wake_fd >= 0)

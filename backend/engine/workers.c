@@ -68,12 +68,9 @@ int vhsm_workers_start(struct vhsm_workers *w, unsigned count,
 		struct vhsm_worker *worker = &w->worker[i];
 
 		worker->workers = w;
-		r = vhsm_thread_init(&worker->thread, first_thread + i);
-		if (!r)
-			r = -pthread_create(&worker->id, NULL, worker_main,
-					    worker);
+		worker->thread.index = first_thread + i;
+		r = -pthread_create(&worker->id, NULL, worker_main, worker);
 		if (r) {
-			vhsm_thread_deinit(&worker->thread);
 			vhsm_workers_stop(w);
 			return r;
 		}
@@ -90,10 +87,8 @@ void vhsm_workers_stop(struct vhsm_workers *w)
 	pthread_cond_broadcast(&w->some);
 	pthread_mutex_unlock(&w->lock);
 	while (w->count) {
-		struct vhsm_worker *worker = &w->worker[--w->count];
-
-		pthread_join(worker->id, NULL);
-		vhsm_thread_deinit(&worker->thread);
+		w->count--;
+		pthread_join(w->worker[w->count].id, NULL);
 	}
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->some);
