@@ -272,6 +272,13 @@ static const char *envelope_check(struct vhsm_rpc_call *call, json_t *request)
 	return NULL;
 }
 
+/* Before the answer, which the peer may take to mean that it is done. */
+static void fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void vhsm_rpc_dispatch(struct vhsm_rpc_server *server,
 		       struct vhsm_rpc_call *call,
 		       const char *untrusted_bytes, size_t len, int fd)
@@ -282,19 +289,23 @@ void vhsm_rpc_dispatch(struct vhsm_rpc_server *server,
 
 	if (!call)
 		call = calloc(1, sizeof(*call));
-	if (!call)
-		goto close_fd;
+	if (!call) {
+		fd_close(fd);
+		return;
+	}
 	call->request = json_loadb(untrusted_bytes, len,
 				   JSON_REJECT_DUPLICATES, &where);
 	if (!call->request) {
+		fd_close(fd);
 		vhsm_rpc_error(call, "bad-request", "not JSON: %s",
 			       where.text);
-		goto close_fd;
+		return;
 	}
 	wrong = envelope_check(call, call->request);
 	if (wrong) {
+		fd_close(fd);
 		vhsm_rpc_error(call, "bad-request", "%s", wrong);
-		goto close_fd;
+		return;
 	}
 	params = json_object_get(call->request, "params");
 	if (!params)
@@ -302,11 +313,6 @@ void vhsm_rpc_dispatch(struct vhsm_rpc_server *server,
 	server->handler(call, json_string_value(json_object_get(call->request,
 								"method")),
 			params, fd, server->arg);
-	return;
-
-close_fd:
-	if (fd >= 0)
-		close(fd);
 }
 
 /* Receives one packet.  *fd is at most one descriptor, the others are closed
