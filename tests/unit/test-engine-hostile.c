@@ -257,7 +257,7 @@ END_TEST
  */
 START_TEST(ed25519_never_signs_two_messages_under_one_nonce)
 {
-	struct { uint8_t r[32], s[32]; } *seen = calloc(400, 64);
+	struct { uint8_t r[32], s[32]; } *seen = calloc(1500, 64);
 	volatile uint8_t *pool;
 	uint32_t key;
 	pid_t pid;
@@ -271,7 +271,7 @@ START_TEST(ed25519_never_signs_two_messages_under_one_nonce)
 			pool[AT_INPUT + 8000] = i & 1;
 			pool[AT_OUTPUT] ^= 1;
 		}
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 1500; i++) {
 		struct vhsm_response a;
 
 		a = rig_do(&rig, rig_request(VHSM_OP_SIGN, VHSM_MECH_EDDSA,
@@ -281,7 +281,7 @@ START_TEST(ed25519_never_signs_two_messages_under_one_nonce)
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	for (int i = 0; i < 400; i++)
+	for (int i = 0; i < 1500; i++)
 		for (int j = 0; j < i; j++)
 			if (!memcmp(seen[i].r + 1, seen[j].r + 1, 31))
 				ck_assert_mem_eq(seen[i].s, seen[j].s, 32);
