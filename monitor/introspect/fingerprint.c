@@ -81,8 +81,7 @@ fingerprints_new_salted(const uint8_t salt[VHSM_FINGERPRINT_SALT_LEN])
 		return NULL;
 	}
 	/* odd, so that multiplying loses nothing modulo 2^64 */
-	set->filter_key.low = load64(words) | 1;
-	set->filter_key.high = load64(words + 8) | 1;
+	set->filter_key.multiplier = load64(words) | 1;
 	return set;
 }
 

@@ -7,11 +7,12 @@
  *
  *   digest   HMAC-SHA-256(salt, window), its first 16 bytes
  *   filter   16 bits of a keyed linear hash, so that a search can dismiss
- *            nearly every offset with two multiplications
+ *            nearly every offset with one multiplication
  *
  * What a set tells who reads it: whether a window he already has is in it, and
- * 16 bits of each window (the filter is linear; that is why it is so short).
- * A window of a key has 128 bits, so no window can be found from its entry.
+ * 16 bits of each window (the filter is easily turned around; that is why it
+ * is so short, and the same for a window and its reversed and swapped forms).
+ * A window of a key has 128 bits, so no window can be found from its entries.
  * Windows of low entropy could be guessed: add keys, not passwords.
  *
  * As JSON:
@@ -84,10 +85,9 @@ int vhsm_fingerprints_write(const struct vhsm_fingerprints *, const char *path,
 
 /* --- for the search (search.h) --- */
 
-/* The filter's two secret multipliers. */
+/* The filter's multiplier: odd, of the set's own. */
 struct vhsm_filter_key {
-	uint64_t low;
-	uint64_t high;
+	uint64_t multiplier;
 };
 
 void vhsm_fingerprints_filter_key(const struct vhsm_fingerprints *,
@@ -96,15 +96,22 @@ uint16_t vhsm_fingerprints_filter(const struct vhsm_fingerprints *, size_t i);
 
 /*
  * The filter of a window given as its two halves, loaded as little-endian
- * words.  Multiply-add-shift with random odd multipliers modulo 2^64, top 16
- * bits: unlike a rolling hash it has no chain from one offset to the next, so
- * a processor works on several offsets at once; and the modulus costs nothing.
+ * words.  The four 32-bit words and their byte-swapped selves are folded into
+ * one, which a multiplication spreads: so a window has the same filter whether
+ * it stands as it is, reversed, or with its words swapped (as table
+ * implementations keep AES round keys), and a set that has all of these tells
+ * no more than 16 bits of it.  Unlike a rolling hash it has no chain from one
+ * offset to the next, so a processor works on several offsets at once.
  * Collisions cost the search a digest, never a wrong answer.
  */
 static inline uint16_t vhsm_filter_hash(const struct vhsm_filter_key *key,
 					uint64_t low, uint64_t high)
 {
-	return (low * key->low + high * key->high) >> 48;
+	uint64_t both = low ^ high;
+	uint32_t word = (uint32_t)both ^ (uint32_t)(both >> 32);
+
+	return ((uint64_t)word + __builtin_bswap32(word)) * key->multiplier
+		>> 48;
 }
 
 struct vhsm_confirmer;			/* one thread's HMAC, ready to run */

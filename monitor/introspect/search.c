@@ -2,7 +2,7 @@
 /*
  * search.c - the scan itself.
  *
- * Every offset costs two multiplications and a bit test (the filter); the
+ * Every offset costs one multiplication and a bit test (the filter); the
  * few that pass cost an HMAC (the confirmation).  Blocks of zeros, most of a
  * small guest's memory, are stepped over whole: a window whose two halves are
  * equal is in no set, so none can start in zeros that reach far enough.

@@ -134,6 +134,28 @@ START_TEST(a_secret_is_added_at_both_ends_and_reversed)
 }
 END_TEST
 
+START_TEST(reversed_and_swapped_forms_tell_nothing_more)
+{
+	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
+	uint8_t swapped[VHSM_WINDOW_LEN];
+	uint32_t word;
+	size_t i;
+
+	for (i = 0; i < sizeof(swapped); i += 4) {
+		memcpy(&word, window + i, 4);
+		word = __builtin_bswap32(word);
+		memcpy(swapped + i, &word, 4);
+	}
+	vhsm_fingerprints_add_secret(set, "k", window, sizeof(window));
+	vhsm_fingerprints_add_secret(set, "k", swapped, sizeof(swapped));
+	ck_assert_uint_eq(vhsm_fingerprints_count(set), 4);
+	for (i = 1; i < 4; i++)
+		ck_assert_uint_eq(vhsm_fingerprints_filter(set, i),
+				  vhsm_fingerprints_filter(set, 0));
+	vhsm_fingerprints_free(&set);
+}
+END_TEST
+
 START_TEST(two_sets_of_one_secret_share_nothing)
 {
 	struct vhsm_fingerprints *a = vhsm_fingerprints_new();
@@ -249,6 +271,7 @@ int main(void)
 	tcase_add_test(tests, a_set_knows_what_was_added_and_nothing_else);
 	tcase_add_test(tests, json_round_trip_keeps_every_entry);
 	tcase_add_test(tests, a_secret_is_added_at_both_ends_and_reversed);
+	tcase_add_test(tests, reversed_and_swapped_forms_tell_nothing_more);
 	tcase_add_test(tests, two_sets_of_one_secret_share_nothing);
 	tcase_add_test(tests, constant_fill_and_bad_labels_are_refused);
 	tcase_add_test(tests, malformed_json_is_refused);

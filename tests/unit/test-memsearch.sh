@@ -32,15 +32,18 @@ hmac() {
 }
 digest=$(printf %s "$secret" | hmac)
 
-# The filter, from its definition: two odd multipliers out of an HMAC, the top
-# 16 bits of the sum of products modulo 2^64.
+# The filter, from its definition: the window's words folded, the sum of that
+# and its byte-swapped self times an odd multiplier out of an HMAC, the top 16
+# bits modulo 2^64.
 filter() {
 	words=$(printf 'vhsm fingerprint filter' | hmac)
 	python3 - "$words" "$secret" <<-'END'
 	import struct, sys
-	k = struct.unpack("<2Q", bytes.fromhex(sys.argv[1]))
-	w = struct.unpack("<2Q", sys.argv[2].encode())
-	print((sum(a * (b | 1) for a, b in zip(w, k)) & (1 << 64) - 1) >> 48)
+	k = struct.unpack("<2Q", bytes.fromhex(sys.argv[1]))[0] | 1
+	a, b, c, d = struct.unpack("<4I", sys.argv[2].encode())
+	word = a ^ b ^ c ^ d
+	swapped = struct.unpack(">I", struct.pack("<I", word))[0]
+	print(((word + swapped) * k & (1 << 64) - 1) >> 48)
 	END
 }
 command -v python3 >/dev/null || exit 77
