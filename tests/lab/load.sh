@@ -3,7 +3,7 @@
 #
 # It signs the same file with the same Ed25519 key again and again (RFC 8032
 # signatures are deterministic), so each answer can be told right from wrong.
-# Meanwhile a second process keeps the ring full.
+# Meanwhile, if asked, a second process keeps the ring full.
 
 LOAD='
 ok=0 error=0 wrong=0
@@ -16,6 +16,7 @@ while [ -e /tmp/load.on ]; do
 	else
 		error=$((error + 1))
 	fi
+	usleep 200000
 	echo "ok=$ok error=$error wrong=$wrong" > /tmp/load.new
 	mv /tmp/load.new /tmp/load.count
 done'
@@ -24,7 +25,7 @@ FLOOD='while [ -e /tmp/load.on ]; do
 	vhsm bench --quick --op sign --key web-ssh --depth 32
 done'
 
-# load_start GUEST
+# load_start GUEST [flood]
 load_start() {
 	in_guest "$1" "
 	set -e
@@ -38,7 +39,7 @@ X
 $FLOOD
 X
 	sh /tmp/load.sh > /dev/null 2>&1 &
-	sh /tmp/flood.sh > /tmp/flood.log 2>&1 &
+	[ -z '${2-}' ] || sh /tmp/flood.sh > /tmp/flood.log 2>&1 &
 	"
 	eventually 30 load_passed "$1" 2
 }
