@@ -48,12 +48,12 @@ struct walk {
 	int error[BATCH];
 };
 
-/* The domain's own facts.  xc_domain_getinfo gives the next domain when the
- * one asked for is gone. */
-static int domain_info(const struct domain *d, xc_dominfo_t *info, char *why)
+/* The domain's own facts.  Xen gives the next domain's when the one asked for
+ * is gone. */
+static int domain_info(const struct domain *d, xc_domaininfo_t *info, char *why)
 {
-	if (xc_domain_getinfo(d->xch, d->domid, 1, info) == 1 &&
-	    info->domid == d->domid)
+	if (xc_domain_getinfolist(d->xch, d->domid, 1, info) == 1 &&
+	    info->domain == d->domid)
 		return 0;
 	snprintf(why, VHSM_MEMORY_WHY_LEN,
 		 "there is no domain %u (xl list shows those there are)",
@@ -221,7 +221,7 @@ static int domain_walk(struct vhsm_guest_memory *memory,
 		       struct vhsm_memory_stats *stats, char *why)
 {
 	struct walk *w = calloc(1, sizeof(*w));
-	xc_dominfo_t info;
+	xc_domaininfo_t info;
 	int r = -ENOMEM;
 
 	if (!w) {
@@ -236,8 +236,8 @@ static int domain_walk(struct vhsm_guest_memory *memory,
 	r = domain_info(w->domain, &info, why);
 	if (r)
 		goto out;
-	w->want = info.nr_pages;
-	r = info.hvm ? walk_translated(w) : walk_pv(w);
+	w->want = info.tot_pages;
+	r = info.flags & XEN_DOMINF_hvm_guest ? walk_translated(w) : walk_pv(w);
 	if (w->want > stats->pages)
 		stats->unreadable = w->want - stats->pages;
 out:
@@ -260,7 +260,7 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_domain(uint32_t domid,
 							char *why)
 {
 	struct domain *d = calloc(1, sizeof(*d));
-	xc_dominfo_t info;
+	xc_domaininfo_t info;
 
 	if (!d) {
 		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
