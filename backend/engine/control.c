@@ -98,6 +98,7 @@ static void send_all_counters(struct vhsm_engine *engine)
 static void report(struct vhsm_engine *engine, bool last)
 {
 	send_all_counters(engine);
+	vhsm_engine_count_maps(engine);
 	vhsm_refusals_flush(&engine->refusals, now_ms() / 1000, last);
 }
 

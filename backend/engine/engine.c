@@ -60,6 +60,14 @@ int vhsm_engine_start(struct vhsm_engine *engine,
 	return r;
 }
 
+void vhsm_engine_count_maps(struct vhsm_engine *engine)
+{
+	if (engine->queues)
+		engine->stats->grant_maps_after_connect =
+			engine->ops->grant_maps(engine->transport) -
+			engine->stats->grant_maps;
+}
+
 void vhsm_engine_begin_stop(struct vhsm_engine *engine)
 {
 	for (unsigned i = 0; i < engine->queues; i++)

@@ -39,6 +39,9 @@ struct vhsm_engine {
 	_Atomic uint32_t violation;
 };
 
+/* Brings the statistics' count of pages mapped since it connected up to date. */
+void vhsm_engine_count_maps(struct vhsm_engine *);
+
 /* Starts workers and queues on the connected transport.  0 or -errno. */
 int vhsm_engine_start(struct vhsm_engine *, const struct vhsm_tuning *);
 /* Tells the queues to end once what has started is answered. */

@@ -176,22 +176,39 @@ const char *bench_daemon_device(const struct bench_daemon *d)
 	return d->device;
 }
 
-int bench_daemon_engine(const struct bench_daemon *d)
+/* A field of the first device of the broker's answer; -1 if there is none. */
+static int64_t device_field(const struct bench_daemon *d, const char *method,
+			    const char *field)
 {
-	json_t *result = NULL;
+	json_t *result = NULL, *value;
 	char *code = NULL, *error = NULL;
 	char path[128];
-	int pid = 0;
+	int64_t number = -1;
 
 	snprintf(path, sizeof(path), "%s/run/vhsmd.sock", d->dir);
-	if (vhsm_rpc_call_sync(path, "device.list", json_object(), -1, &result,
-			       &code, &error) == 0)
-		pid = json_integer_value(json_object_get(json_array_get(
-			json_object_get(result, "devices"), 0), "engine_pid"));
+	if (vhsm_rpc_call_sync(path, method, json_object(), -1, &result,
+			       &code, &error) == 0) {
+		value = json_object_get(json_array_get(
+			json_object_get(result, "devices"), 0), field);
+		if (json_is_integer(value))
+			number = json_integer_value(value);
+	}
 	json_decref(result);
 	free(code);
 	free(error);
-	return pid;
+	return number;
+}
+
+int bench_daemon_engine(const struct bench_daemon *d)
+{
+	return device_field(d, "device.list", "engine_pid");
+}
+
+int64_t bench_daemon_maps(const struct bench_daemon *d)
+{
+	/* The engine brings its statistics up to date every 2 s. */
+	sleep(3);
+	return device_field(d, "top", "grant_maps_after_connect");
 }
 
 int64_t bench_daemon_allocations(const struct bench_daemon *d, int pid)

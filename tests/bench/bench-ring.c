@@ -27,14 +27,19 @@ struct bench_ring {
 	vhsm_front_ring_t front;
 	int to_server, to_client;
 	pid_t pid;
+	uint64_t spin_ns;
 	struct bench_latency latency;
 	uint64_t begun[BENCH_DEPTH_MAX];
 };
 
 /* Whether *index left the value within the spin. */
-static bool spin(volatile RING_IDX *index, RING_IDX value)
+static bool spin(const struct bench_ring *b, volatile RING_IDX *index,
+		 RING_IDX value)
 {
 	uint64_t start = 0;
+
+	if (!b->spin_ns)
+		return *index != value;
 
 	for (unsigned i = 1; *index == value; i++) {
 #if defined(__x86_64__)
@@ -44,7 +49,7 @@ static bool spin(volatile RING_IDX *index, RING_IDX value)
 			continue;
 		if (!start)
 			start = bench_now();
-		else if (bench_now() - start > SPIN_NS)
+		else if (bench_now() - start > b->spin_ns)
 			return false;
 	}
 	return true;
@@ -95,7 +100,7 @@ static void serve(struct bench_ring *b)
 
 	BACK_RING_INIT(&ring, b->sring, RING_LEN);
 	for (;;) {
-		if (spin(&ring.sring->req_prod, ring.req_cons)) {
+		if (spin(b, &ring.sring->req_prod, ring.req_cons)) {
 			serve_batch(&ring, b->to_client);
 			continue;
 		}
@@ -105,12 +110,13 @@ static void serve(struct bench_ring *b)
 	}
 }
 
-struct bench_ring *bench_ring_new(void)
+struct bench_ring *bench_ring_new(bool spins)
 {
 	struct bench_ring *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		bench_die("out of memory");
+	b->spin_ns = spins ? SPIN_NS : 0;
 	b->sring = mmap(NULL, RING_LEN, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (b->sring == MAP_FAILED)
@@ -150,7 +156,7 @@ static void wait_for_answers(struct bench_ring *b)
 {
 	int some;
 
-	while (!spin(&b->sring->rsp_prod, b->front.rsp_cons)) {
+	while (!spin(b, &b->sring->rsp_prod, b->front.rsp_cons)) {
 		RING_FINAL_CHECK_FOR_RESPONSES(&b->front, some);
 		if (some)
 			return;
@@ -183,25 +189,21 @@ static unsigned turn(struct bench_ring *b, bool again)
 void bench_ring_run(struct bench_ring *b, unsigned depth, uint64_t ns,
 		    struct bench_slice *slice)
 {
-	uint64_t start = bench_now(), now, count = 0, n;
-	struct bench_rate rate;
+	uint64_t start = bench_now(), now, count = 0;
 
 	b->latency.count = 0;
 	for (unsigned i = 0; i < depth; i++)
 		put(b, i, start);
 	push(b);
-	bench_rate_begin(&rate, start);
 	do {
-		n = turn(b, true);
-		count += n;
+		count += turn(b, true);
 		now = bench_now();
-		bench_rate_add(&rate, n, now);
 	} while (now - start < ns);
 	while (b->front.rsp_cons != b->front.req_prod_pvt)
 		turn(b, false);
 	memset(slice, 0, sizeof(*slice));
 	slice->requests = count;
-	slice->ops_per_s = bench_rate_end(&rate, now);
+	slice->ops_per_s = count * 1e9 / (now - start);
 	slice->p50_us = bench_percentile(&b->latency, 50);
 	slice->p99_us = bench_percentile(&b->latency, 99);
 }

@@ -43,21 +43,6 @@ struct bench_latency {
 	unsigned count;
 };
 
-/*
- * The rate of a server, seen in windows of some ms of which the upper quartile
- * is told: on a shared machine that is the rate while nobody else had the CPU.
- * All three servers are measured so.
- */
-struct bench_rate {
-	uint64_t begun, window_begun;
-	uint64_t count, window_count;
-	double windows[1024];
-	unsigned used;
-};
-void bench_rate_begin(struct bench_rate *, uint64_t now);
-void bench_rate_add(struct bench_rate *, uint64_t count, uint64_t now);
-double bench_rate_end(struct bench_rate *, uint64_t now);
-
 static inline uint64_t bench_now(void)
 {
 	struct timespec t;
@@ -86,7 +71,8 @@ void bench_native_free(struct bench_native **);
 
 /* bench-ring.c: a process that answers every slot and does nothing else. */
 struct bench_ring;
-struct bench_ring *bench_ring_new(void);
+/* spins: before it sleeps, on both sides. */
+struct bench_ring *bench_ring_new(bool spins);
 void bench_ring_run(struct bench_ring *, unsigned depth, uint64_t ns,
 		    struct bench_slice *);
 void bench_ring_free(struct bench_ring **);
@@ -105,8 +91,10 @@ struct bench_daemon *bench_daemon_new(const struct bench_op *ops,
 				      unsigned count);
 /* "local:PATH?..." for vhsm_open; the daemon's. */
 const char *bench_daemon_device(const struct bench_daemon *);
-/* The engine that serves us; 0 if there is none. */
+/* The engine that serves us; -1 if there is none. */
 int bench_daemon_engine(const struct bench_daemon *);
+/* Mappings the engine made since it connected; -1 if it does not say. */
+int64_t bench_daemon_maps(const struct bench_daemon *);
 /* malloc, calloc, realloc calls of a process so far; -1 if not counted. */
 int64_t bench_daemon_allocations(const struct bench_daemon *, int pid);
 /* Resident bytes of a process that are its own: without shared memory. */

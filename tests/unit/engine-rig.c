@@ -141,6 +141,12 @@ static void make_memory(struct rig *rig, int *fds)
 		struct rig_queue *queue = &rig->queue[q];
 
 		XEN_FRONT_RING_INIT(&queue->ring, (vhsm_sring_t *)at, ring_len);
+		queue->ring.sring->req_prod = rig->first_index;
+		queue->ring.sring->rsp_prod = rig->first_index;
+		queue->ring.sring->req_event = rig->first_index + 1;
+		queue->ring.sring->rsp_event = rig->first_index + 1;
+		queue->ring.req_prod_pvt = rig->first_index;
+		queue->ring.rsp_cons = rig->first_index;
 		queue->pool = at + ring_len;
 		queue->pool_len = pool_len;
 		queue->to_engine = eventfd(0, EFD_NONBLOCK);

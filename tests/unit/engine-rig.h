@@ -28,6 +28,7 @@ struct rig {
 	/* Set before rig_start; 0 takes the default. */
 	unsigned queues, ring_order, pool_pages;
 	uint32_t spin_us, workers;
+	uint32_t first_index;		/* of the rings, as if long in use */
 	bool hold_acks;			/* the vault does not acknowledge */
 
 	pid_t pid;
