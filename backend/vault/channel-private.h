@@ -55,8 +55,9 @@ struct vhsm_channel {
 	STAILQ_HEAD(, channel_item) items;
 	unsigned item_count;
 	STAILQ_HEAD(, channel_wait) waits;
-	uint64_t refusal_seq;		/* the engine's last */
-	bool ack_due;
+	uint64_t refusal_seq;		/* the engine's last, recorded */
+	uint64_t committed_seq;		/* of those, on disk */
+	uint64_t acked_seq;		/* of those, acknowledged */
 	bool broken;			/* to be closed from the loop */
 	char reason[VHSM_TEXT_MAX];
 };

@@ -139,11 +139,12 @@ static int send_item(struct vhsm_channel *channel,
 	}
 }
 
+/* Never of what is only recorded: others than the commit flush channels. */
 static int send_ack(struct vhsm_channel *channel)
 {
 	struct vhsm_msg_audit_ack msg = {
 		.hdr = { VHSM_MSG_AUDIT_ACK, sizeof(msg) },
-		.seq = channel->refusal_seq,
+		.seq = channel->committed_seq,
 	};
 
 	return vhsm_msg_send(channel->sock, &msg.hdr, NULL, 0);
@@ -163,9 +164,11 @@ void vhsm_channel_flush(struct vhsm_channel *channel)
 			free(item);
 		}
 	}
-	if (r == 0 && channel->ack_due && !channel->broken) {
+	if (r == 0 && channel->committed_seq != channel->acked_seq &&
+	    !channel->broken) {
 		r = send_ack(channel);
-		channel->ack_due = r != 0;
+		if (r == 0)
+			channel->acked_seq = channel->committed_seq;
 	}
 	if (r == -EAGAIN)
 		event_add(channel->writable, NULL);

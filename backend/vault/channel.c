@@ -90,9 +90,11 @@ void vhsm_channels_acknowledge(struct vhsm_vault *vault)
 {
 	struct vhsm_channel *channel;
 
-	LIST_FOREACH(channel, &vault->channels, link)
-		if (channel->ack_due)
+	LIST_FOREACH(channel, &vault->channels, link) {
+		channel->committed_seq = channel->refusal_seq;
+		if (channel->committed_seq != channel->acked_seq)
 			vhsm_channel_flush(channel);
+	}
 }
 
 /* --- what the engine says --- */
@@ -124,7 +126,6 @@ static int take_refusal(struct vhsm_channel *channel,
 	if (r != 0)
 		return r;
 	channel->refusal_seq = msg->seq;
-	channel->ack_due = true;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* What engines get, when, and what becomes of one that misbehaves. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,66 @@ static void refusal_is_on_disk_when_acked(void)
 	close(sock);
 }
 
+/* This process's descriptor of the audit log. */
+static int log_descriptor(void)
+{
+	char path[64], target[256], want[256];
+	ssize_t n;
+	int fd;
+
+	snprintf(want, sizeof(want), "%s", fixture_path("audit/log.jsonl"));
+	for (fd = 3; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		if (strcmp(target, want) == 0)
+			return fd;
+	}
+	ck_abort_msg("%s is not open", want);
+}
+
+static void *revoke_unrecorded(void *unused)
+{
+	const char *code = NULL;
+
+	(void)unused;
+	ck_assert_ptr_null(admin_call("key.set-state",
+				      to_state("data", "revoked"), -1, &code));
+	return NULL;
+}
+
+/* While the log cannot be written, something else is sent to the engine. */
+static void refusal_not_on_disk_is_not_acked(void)
+{
+	struct vhsm_msg_refusal msg = {
+		.hdr = { VHSM_MSG_REFUSAL, sizeof(msg) }, .seq = 1, .op = 1,
+		.status = VHSM_S_NO_KEY,
+	};
+	int sock, log, saved, full = open("/dev/full", O_WRONLY);
+	struct vhsm_msg_audit_ack *ack = (void *)buf;
+	pthread_t admin;
+
+	admin_generate("data", "aes-128");
+	sock = engine_attach("");
+	engine_load(sock, keys, 8);
+	log = log_descriptor();
+	saved = dup(log);
+	ck_assert_int_ge(dup2(full, log), 0);
+	ck_assert_int_eq(engine_send(sock, &msg), 0);
+	usleep(200000);
+	pthread_create(&admin, NULL, revoke_unrecorded, NULL);
+	ck_assert_uint_eq(engine_recv(sock, buf), VHSM_MSG_KEY_STATE);
+	engine_ack(sock, state->index, state->state);
+	pthread_join(admin, NULL);
+	ck_assert_int_lt(recv(sock, buf, sizeof(buf), MSG_DONTWAIT), 0);
+	ck_assert_int_ge(dup2(saved, log), 0);
+	ck_assert_uint_eq(engine_recv(sock, buf), VHSM_MSG_AUDIT_ACK);
+	ck_assert_uint_eq(ack->seq, 1);
+	close(saved);
+	close(full);
+	close(sock);
+}
+
 /* Each of these ends the channel, and only that. */
 static void message_ends_the_channel(const void *msg)
 {
@@ -351,6 +412,8 @@ SERVED(engine_that_does_not_confirm_is_reported, silent_engine_is_reported)
 SERVED(engine_that_ends_counts_as_confirmed, ended_engine_needs_no_ack)
 SERVED(disabled_key_travels_without_material, disabled_key_has_no_material)
 SERVED(refusal_is_acknowledged_when_on_disk, refusal_is_on_disk_when_acked)
+SERVED(refusal_not_on_disk_is_acknowledged_by_nothing_else,
+       refusal_not_on_disk_is_not_acked)
 SERVED(malformed_message_ends_that_channel_only,
        hostile_engine_loses_its_channel)
 SERVED(engine_that_never_reads_is_ended, engine_that_does_not_read_is_ended)
@@ -377,6 +440,8 @@ int main(void)
 	tcase_add_test(tc, engine_that_ends_counts_as_confirmed);
 	tcase_add_test(tc, disabled_key_travels_without_material);
 	tcase_add_test(tc, refusal_is_acknowledged_when_on_disk);
+	tcase_add_test(tc,
+		       refusal_not_on_disk_is_acknowledged_by_nothing_else);
 	tcase_add_test(tc, malformed_message_ends_that_channel_only);
 	tcase_add_test(tc, engine_that_never_reads_is_ended);
 	tcase_add_test(tc, use_of_keys_is_counted);
