@@ -70,6 +70,7 @@ static int key_queue(struct vhsm_channel *channel, const struct vhsm_key *key)
 	if (slot == NULL)
 		return -ENOSPC;
 	item.index = (uint32_t)(slot - channel->keys);
+	item.state = key->state;
 	for (i = 0; i < key->version_count && r == 0; i++) {
 		item.version = key->versions[i].version;
 		item.nonce_fixed = key->versions[i].nonce_fixed;

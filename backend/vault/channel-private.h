@@ -28,7 +28,7 @@ struct channel_item {
 	STAILQ_ENTRY(channel_item) link;
 	enum item_kind kind;
 	uint32_t index;
-	uint32_t state;			/* STATE */
+	uint32_t state;			/* STATE; KEY: when it was queued */
 	uint32_t version;		/* KEY */
 	uint32_t nonce_fixed;
 	uint64_t nonce_start;

@@ -112,6 +112,10 @@ static int send_key(struct vhsm_channel *channel,
 		key = vhsm_unit_key_find(unit, slot->name);
 	if (key == NULL || key->id != slot->id)
 		return 0;
+	/* Enabled since: it is queued again, with a nonce prefix counted for
+	 * that; this one's may be another engine's. */
+	if (key->state == VHSM_KEY_ENABLED && item->state != VHSM_KEY_ENABLED)
+		return 0;
 	r = message_fill(unit, key, item, msg);
 	if (r != 0) {
 		vhsm_log(LOG_ERR, "domain %u: key %s is not served: %s",

@@ -82,6 +82,33 @@ static void prefixes_never_shared(void)
 	}
 }
 
+/* The key's first message waits behind others when it is enabled. */
+static void prefix_of_a_waiting_key_is_new(void)
+{
+	char name[16];
+	int sock, i;
+
+	admin_generate("z", "aes-128");
+	sock = engine_attach("");
+	ck_assert_uint_eq(engine_load(sock, keys, 8), 1);
+	ck_assert_uint_eq(keys[0].nonce_fixed, 1);
+	close(sock);
+	for (i = 0; i < 80; i++) {
+		snprintf(name, sizeof(name), "a%d", i);
+		admin_generate(name, "hmac");
+	}
+	admin_ok("key.set-state", to_state("z", "disabled"));
+	sock = engine_attach("");
+	usleep(200000);
+	admin_ok("key.set-state", to_state("z", "enabled"));
+	do {
+		ck_assert_uint_ne(engine_recv(sock, buf), 0);
+		if (key->hdr.type == VHSM_MSG_KEY && !strcmp(key->name, "z"))
+			ck_assert_uint_gt(key->nonce_fixed, 1);
+	} while (key->hdr.type != VHSM_MSG_KEY || strcmp(key->name, "z"));
+	close(sock);
+}
+
 static void new_key_is_pushed(void)
 {
 	int sock = engine_attach("web-*");
@@ -406,6 +433,8 @@ static void brokers_nonsense_is_survived(void)
 SERVED(engine_gets_the_keys_its_device_selects, selected_keys_only)
 SERVED(domain_without_keys_gets_none, other_domain_gets_nothing)
 SERVED(engines_never_share_a_nonce_prefix, prefixes_never_shared)
+SERVED(key_enabled_while_it_waits_has_a_prefix_of_its_own,
+       prefix_of_a_waiting_key_is_new)
 SERVED(generated_key_is_pushed_to_engines_that_may_use_it, new_key_is_pushed)
 SERVED(revocation_is_answered_after_the_engines_ack, answer_waits_for_the_ack)
 SERVED(engine_that_does_not_confirm_is_reported, silent_engine_is_reported)
@@ -434,6 +463,8 @@ int main(void)
 	tcase_add_test(tc, engine_gets_the_keys_its_device_selects);
 	tcase_add_test(tc, domain_without_keys_gets_none);
 	tcase_add_test(tc, engines_never_share_a_nonce_prefix);
+	tcase_add_test(tc,
+		       key_enabled_while_it_waits_has_a_prefix_of_its_own);
 	tcase_add_test(tc, generated_key_is_pushed_to_engines_that_may_use_it);
 	tcase_add_test(tc, revocation_is_answered_after_the_engines_ack);
 	tcase_add_test(tc, engine_that_does_not_confirm_is_reported);
