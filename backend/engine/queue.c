@@ -112,6 +112,20 @@ static void push(struct vhsm_queue *q)
 	q->unpushed = 0;
 }
 
+/*
+ * Offline meanwhile: a local client shares the eventfd, can make it block, and
+ * must not hold up a revocation with that.  All is pushed, nothing is held.
+ */
+static void notify(struct vhsm_queue *q)
+{
+	struct vhsm_epoch *epoch = &q->engine->epoch;
+
+	vhsm_epoch_offline(epoch, q->thread.index);
+	q->engine->ops->notify(q->engine->transport, q->index);
+	vhsm_epoch_online(epoch, q->thread.index);
+	q->stats->notifications++;
+}
+
 /* And notifies the guest if it asked for one of those since it was told. */
 static void tell(struct vhsm_queue *q)
 {
@@ -122,10 +136,8 @@ static void tell(struct vhsm_queue *q)
 		return;
 	xen_mb();	/* the guest sees answers before we read rsp_event */
 	event = *(volatile RING_IDX *)&q->ring.sring->rsp_event;
-	if ((RING_IDX)(now - event) < (RING_IDX)(now - q->told)) {
-		q->engine->ops->notify(q->engine->transport, q->index);
-		q->stats->notifications++;
-	}
+	if ((RING_IDX)(now - event) < (RING_IDX)(now - q->told))
+		notify(q);
 	q->told = now;
 	q->untold = 0;
 }

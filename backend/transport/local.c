@@ -5,8 +5,9 @@
  *
  * The client is as hostile as a guest.  The memfd must be sealed against
  * shrinking (reading a page that is gone would be SIGBUS) and of exactly the
- * size the message says; the eventfds are made non-blocking here, so that a
- * full or empty one never holds a queue up.
+ * size the message says; the eventfds are made non-blocking here.  A client can
+ * undo that and fill or empty them, so a queue waits in event_take and notify
+ * where it holds up nobody but its own client.
  */
 #include "config.h"
 

@@ -51,7 +51,8 @@ struct vhsm_transport_ops {
 	/* Takes a pending event, so the next one is seen.  Whether there was
 	 * one; to be called before the ring is looked at. */
 	bool (*event_take)(struct vhsm_transport *, unsigned q);
-	/* Notifies the guest: one system call. */
+	/* Notifies the guest: one system call.  As event_take, it may be held
+	 * up by a hostile client: the caller holds nothing meanwhile. */
 	void (*notify)(struct vhsm_transport *, unsigned q);
 
 	/* Pages mapped since open, for the statistics. */
