@@ -67,6 +67,7 @@ void vhsm_call_prepare(struct vhsm_call *call, uint8_t *untrusted_pool)
 	op->output_len = seg[VHSM_SEG_OUTPUT].len;
 	op->output = untrusted_pool + seg[VHSM_SEG_OUTPUT].offset;
 	op->out_len = 0;
+	call->version = 0;	/* nobody has done it yet */
 	op->tag_len = seg[VHSM_SEG_TAG].len;
 	if (makes_small_output(r->op)) {
 		op->output = call->output;

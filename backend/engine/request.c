@@ -141,7 +141,7 @@ void vhsm_request_finish(struct vhsm_queue *q, struct vhsm_call *call,
 	    answer->status == VHSM_S_TOO_SMALL)
 		answer->out_len = call->op.out_len;
 	if (answer->status == status)
-		answer->key_version = version->version;
+		answer->key_version = call->version;
 	q->stats->bytes += call->op.input_len;
 }
 
