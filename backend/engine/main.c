@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	signal(SIGPIPE, SIG_IGN);	/* of the log, on standard error */
 	vhsm_log_init("vhsm-engine", options.verbose);
 	if (prepare(&engine, &options, why)) {
 		vhsm_log(LOG_ERR, "%s", why);

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -113,6 +114,58 @@ START_TEST(slow_results_are_dropped_when_their_key_is_revoked)
 			ck_assert_uint_eq(a.status, VHSM_S_REVOKED);
 	}
 	ck_assert_uint_eq(rig.queue[0].pool[AT_OUTPUT], 0xa5);
+}
+END_TEST
+
+/* A local client shares its eventfds, and so whether they block. */
+START_TEST(client_that_blocks_its_event_holds_up_no_revocation)
+{
+	struct vhsm_request nop = rig_request(VHSM_OP_NOP, 0, 0, 0);
+	uint64_t full = UINT64_MAX - 1;
+	int fd;
+
+	rig_up(&rig);
+	fd = rig.queue[0].from_engine;
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_RDWR), 0);
+	ck_assert_int_eq(write(fd, &full, sizeof(full)), sizeof(full));
+	rig_put(&rig, 0, &nop);
+	rig_push(&rig, 0);
+	usleep(100000);
+	rig_set_state(&rig, RIG_AES, VHSM_KEY_REVOKED);
+}
+END_TEST
+
+#define SIGNATURES 100
+
+/* A version becomes the primary one while the last makes signatures. */
+START_TEST(answer_names_the_version_that_did_the_work)
+{
+	struct vhsm_request r, check;
+	struct vhsm_response a[SIGNATURES];
+	uint32_t uses = VHSM_USE_SIGN | VHSM_USE_VERIFY;
+
+	rig.ring_order = 2;
+	rig_start(&rig);
+	rig_key_version(&rig, 0, "k", VHSM_KEY_EC_P384, uses, 1);
+	rig_keys_done(&rig);
+	rig_connect(&rig);
+	r = rig_request(VHSM_OP_SIGN, ECDSA_SHA256, rig_open(&rig, "k"), 16);
+	for (r.id = 0; r.id < SIGNATURES; r.id++) {
+		r.u.seg[VHSM_SEG_OUTPUT].offset = AT_OUTPUT +
+			r.id * VHSM_SIG_MAX;
+		rig_put(&rig, 0, &r);
+	}
+	rig_push(&rig, 0);
+	rig_key_version(&rig, 0, "k", VHSM_KEY_EC_P384, uses, 2);
+	for (int i = 0; i < SIGNATURES; i++)
+		ck_assert(rig_take(&rig, 0, &a[i], 5000));
+	check = rig_request(VHSM_OP_VERIFY, ECDSA_SHA256, r.key, 16);
+	for (int i = 0; i < SIGNATURES; i++) {
+		check.key_version = a[i].key_version;
+		check.u.seg[VHSM_SEG_TAG] = (struct vhsm_segment){
+			AT_OUTPUT + a[i].id * VHSM_SIG_MAX, a[i].out_len };
+		ck_assert_uint_eq(rig_do(&rig, check).status, VHSM_S_OK);
+	}
 }
 END_TEST
 
@@ -319,6 +372,24 @@ START_TEST(unsound_message_of_the_vault_ends_the_engine)
 }
 END_TEST
 
+/* Whoever read standard error is gone; the violation is logged. */
+START_TEST(closed_log_does_not_end_the_engine)
+{
+	vhsm_front_ring_t *ring = &rig.queue[0].ring;
+	int log[2], saved = dup(STDERR_FILENO);
+
+	ck_assert_int_eq(pipe(log), 0);
+	ck_assert_int_ge(dup2(log[1], STDERR_FILENO), 0);
+	rig_up(&rig);
+	ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+	close(log[0]);
+	close(log[1]);
+	ring->req_prod_pvt += 1000;
+	rig_push(&rig, 0);
+	ck_assert_int_eq(rig_wait_exit(&rig), VHSM_EXIT_VIOLATION);
+}
+END_TEST
+
 START_TEST(stop_finishes_what_has_started)
 {
 	struct vhsm_request r;
@@ -409,6 +480,9 @@ static Suite *suite(void)
 	tcase_add_test(tc,
 		nothing_is_published_after_a_revocation_is_acknowledged);
 	tcase_add_test(tc, slow_results_are_dropped_when_their_key_is_revoked);
+	tcase_add_test(tc,
+		client_that_blocks_its_event_holds_up_no_revocation);
+	tcase_add_test(tc, answer_names_the_version_that_did_the_work);
 	tcase_add_test(tc, destroyed_key_is_gone_and_its_index_serves_another);
 	tcase_add_test(tc, disabled_key_works_again_when_it_is_sent_again);
 	tc = tcase(s, "hostile");
@@ -422,6 +496,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, end_of_the_broker_ends_the_engine);
 	tcase_add_test(tc, end_of_the_vault_ends_the_engine);
 	tcase_add_test(tc, unsound_message_of_the_vault_ends_the_engine);
+	tcase_add_test(tc, closed_log_does_not_end_the_engine);
 	tcase_add_test(tc, stop_finishes_what_has_started);
 	tc = tcase(s, "waiting");
 	tcase_add_test(tc, polling_turns_itself_off_on_one_cpu);
