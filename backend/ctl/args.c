@@ -64,6 +64,20 @@ static const struct option_row *row_find(const struct ctl_command *command,
 	return NULL;
 }
 
+int ctl_options_leading(int argc, char **argv)
+{
+	int i = 0;
+
+	while (i < argc && !strncmp(argv[i], "--", 2) && argv[i][2]) {
+		const char *text = argv[i++] + 2;
+
+		for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++)
+			if (rows[r].takes_value && !strcmp(rows[r].name, text))
+				i++;
+	}
+	return i < argc ? i : argc;
+}
+
 /* argv[*i] is an option. */
 static enum ctl_exit option_parse(const struct ctl_command *command, int argc,
 				  char **argv, int *i, struct ctl_args *args)

@@ -61,6 +61,8 @@ extern const struct ctl_command ctl_unit_commands[];
  * --help was there. */
 enum ctl_exit ctl_args_parse(const struct ctl_command *command, int argc,
 			     char **argv, struct ctl_args *args, bool *help);
+/* How many of the arguments, from the first, are options and their values. */
+int ctl_options_leading(int argc, char **argv);
 /* A number of an option: text, or when NULL what it is then.  false, having
  * said so, when it is none or out of range. */
 bool ctl_number(const char *option, const char *text, long min, long max,

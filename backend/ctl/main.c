@@ -88,6 +88,22 @@ static enum ctl_exit command_run(const struct ctl_command *command, int argc,
 	return ret;
 }
 
+/* Takes options before the command as if they stood behind it. */
+static void options_move(int argc, char **argv)
+{
+	int leading = ctl_options_leading(argc, argv);
+	int words = argc - leading < 2 ? argc - leading : 2;
+	char *moved[2] = { NULL, NULL };
+
+	if (words == 2 && command_find(argv[leading], NULL))
+		words = 1;
+	for (int i = 0; i < words; i++)
+		moved[i] = argv[leading + i];
+	memmove(argv + words, argv, leading * sizeof(*argv));
+	for (int i = 0; i < words; i++)
+		argv[i] = moved[i];
+}
+
 int main(int argc, char **argv)
 {
 	static char status[] = "status";
@@ -103,10 +119,13 @@ int main(int argc, char **argv)
 		puts("vhsmctl " PACKAGE_VERSION);
 		return CTL_OK;
 	}
+	if (argc > 1)
+		options_move(argc - 1, argv + 1);
 	/* Options without a command are those of status. */
-	if (argc < 2 || !strncmp(family, "--", 2))
+	if (argc < 2 || !strncmp(argv[1], "--", 2))
 		return command_run(command_find(status, NULL), argc - 1,
 				   argv + 1);
+	family = argv[1];
 	command = command_find(family, argc > 2 ? argv[2] : NULL);
 	if (!command)
 		return command_unknown(family, argc > 2 ? argv[2] : NULL);

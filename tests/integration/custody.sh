@@ -94,6 +94,18 @@ a_daemon_that_is_not_there_is_exit_status_3() {
 	fails 2 usage ctl key generate --domain $WEB nameless
 }
 
+options_stand_before_the_command_too() {
+	"$BUILD/vhsmctl" --run-dir "$DIR/run" --json key list --domain $WEB |
+		grep -q '"key-ed25519"'
+	"$BUILD/vhsmctl" --run-dir="$DIR/run" --domain $WEB key show \
+		key-ed25519 | grep -q ed25519
+	"$BUILD/vhsmctl" --run-dir "$DIR/run" status --json | grep -q vault
+	"$BUILD/vhsmctl" --run-dir "$DIR/run" | grep -q vault
+	fails 2 'takes no option' "$BUILD/vhsmctl" --yes status
+	fails 2 'needs a value' "$BUILD/vhsmctl" --run-dir
+	fails 2 'no command' "$BUILD/vhsmctl" --run-dir "$DIR/run" nothing
+}
+
 keys_and_the_log_outlive_the_daemon() {
 	ctl audit verify
 	ctl unit list | grep -q $WEB
@@ -118,6 +130,7 @@ behaviour another_domain_is_refused_by_name_and_the_audit_log_says_so
 behaviour a_deleted_key_is_gone
 behaviour a_name_resolves_to_the_uuid_of_its_configuration
 behaviour a_daemon_that_is_not_there_is_exit_status_3
+behaviour options_stand_before_the_command_too
 daemon_kill TERM
 daemon_start
 behaviour keys_and_the_log_outlive_the_daemon
