@@ -23,7 +23,8 @@ behaviour() {
 	if [ $rc = 0 ]; then
 		report 1 0 "$(since "$t0")" "lab: $text"
 	else
-		evidence >> "$log" 2>&1
+		echo "exit status $rc; what the lab looked like: $log.lab" >> "$log"
+		evidence > "$log.lab" 2>&1
 		report 0 1 "$(since "$t0")" "lab: $text" "$log"
 		FAILED=1
 	fi
@@ -31,7 +32,6 @@ behaviour() {
 
 # What one wants to see of the lab when something failed in it.
 evidence() {
-	echo "--- exit status $rc; the lab:"
 	"$LAB_SRC/in-dom0" -t 20 'xl list; tail -n 15 /var/log/vhsmd.log
 		for g in web db; do
 			echo "--- console of $g"

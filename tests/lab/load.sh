@@ -58,10 +58,9 @@ load_passed() {
 	[ $ok -ge "$2" ]
 }
 
-# load_goes_on GUEST: more good answers keep coming, and none was wrong
+# load_goes_on GUEST [SECONDS]: more good answers keep coming, and none was
+# wrong; sets what load_count sets
 load_goes_on() {
-	local ok error wrong
-
 	load_count "$1"
 	eventually "${2:-60}" load_passed "$1" $((ok + 3))
 	load_count "$1"
