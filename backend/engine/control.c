@@ -95,11 +95,11 @@ static void send_all_counters(struct vhsm_engine *engine)
 	}
 }
 
-static void report(struct vhsm_engine *engine, bool last)
+static void report(struct vhsm_engine *engine)
 {
 	send_all_counters(engine);
 	vhsm_engine_count_maps(engine);
-	vhsm_refusals_flush(&engine->refusals, now_ms() / 1000, last);
+	vhsm_refusals_flush(&engine->refusals);
 }
 
 /* ---------------------------------------------------------- the vault */
@@ -320,7 +320,7 @@ static int run_once(struct control *c, int64_t *next_report)
 	int status = RUN;
 
 	if (now >= *next_report) {
-		report(engine, false);
+		report(engine);
 		*next_report = now + COUNTERS_MS;
 	}
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), *next_report - now) < 0)
@@ -366,7 +366,7 @@ int vhsm_control_run(struct vhsm_engine *engine, bool *threads_left)
 		status = run_once(&c, &next_report);
 	while (status == RUN);
 	*threads_left = !finish(&c);
-	report(engine, true);
+	report(engine);
 	OPENSSL_secure_clear_free(c.buffer, VHSM_MSG_MAX);
 	return status;
 }

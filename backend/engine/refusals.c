@@ -39,11 +39,11 @@ bool vhsm_refusal_is_audited(unsigned status)
 
 static bool may_send(struct vhsm_refusal_cause *cause, int64_t now_s)
 {
-	if (cause->window_s != now_s) {
+	if (!cause->sent || now_s - cause->window_s >= VHSM_REFUSALS_WINDOW_S) {
 		cause->window_s = now_s;
 		cause->sent = 0;
 	}
-	return cause->sent < VHSM_REFUSALS_PER_S;
+	return cause->sent < VHSM_REFUSALS_MAX;
 }
 
 /* With the lock.  The sequence number used, 0 if the vault took no more. */
@@ -80,14 +80,14 @@ uint64_t vhsm_refusals_report(struct vhsm_refusals *r, int64_t now_s,
 	return seq;
 }
 
-void vhsm_refusals_flush(struct vhsm_refusals *r, int64_t now_s, bool all)
+void vhsm_refusals_flush(struct vhsm_refusals *r)
 {
 	pthread_mutex_lock(&r->lock);
 	for (unsigned i = 0; i < VHSM_REFUSAL_CAUSES; i++) {
 		struct vhsm_refusal_cause *cause = &r->cause[i];
 
 		/* The record itself stands for one of them. */
-		if (cause->repeats && (may_send(cause, now_s) || all))
+		if (cause->repeats)
 			send_record(r, cause, &cause->last, cause->repeats - 1);
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -5,9 +5,9 @@
  * A refusal is sent to the vault, which commits it to the audit log and
  * acknowledges; only then is the answer published.  A guest that asks for
  * refusals all day must not fill the log or wait for the disk each time: of
- * each cause (status), so many a second have a record of their own; the others
- * are answered at once and counted in the next record, or in one the engine
- * sends when none follows.
+ * each cause (status), so many a minute have a record of their own; the others
+ * are answered at once and counted in the next record, or in the sum the
+ * engine sends with its counters when none follows.
  *
  * Any thread, under a mutex: none of this is on the way of a request that is
  * granted.  Sequence numbers are sent in order, so an acknowledgement covers
@@ -23,11 +23,12 @@
 
 #include "protocol.h"
 
-#define VHSM_REFUSALS_PER_S 32u
+#define VHSM_REFUSALS_MAX 32u		/* of one cause in a window */
+#define VHSM_REFUSALS_WINDOW_S 60
 #define VHSM_REFUSAL_CAUSES 16u		/* statuses 200 .. 215 */
 
 struct vhsm_refusal_cause {
-	int64_t window_s;		/* the second now counted */
+	int64_t window_s;		/* when it began */
 	uint32_t sent;			/* records in it */
 	uint64_t repeats;		/* without a record yet */
 	struct vhsm_msg_refusal last;	/* the latest of those */
@@ -55,8 +56,9 @@ bool vhsm_refusal_is_audited(unsigned status);
 uint64_t vhsm_refusals_report(struct vhsm_refusals *, int64_t now_s,
 			      struct vhsm_msg_refusal *msg);
 
-/* Sends what is counted and has no record yet (all: whatever the rate). */
-void vhsm_refusals_flush(struct vhsm_refusals *, int64_t now_s, bool all);
+/* Sends what is counted and has no record yet, a record a cause; its caller
+ * sets the rate. */
+void vhsm_refusals_flush(struct vhsm_refusals *);
 
 /* An acknowledgement; only ever moves forward. */
 void vhsm_refusals_ack(struct vhsm_refusals *, uint64_t seq);

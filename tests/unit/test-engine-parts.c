@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -147,6 +148,38 @@ START_TEST(answers_are_not_refusals)
 }
 END_TEST
 
+/* A guest that asks for refusals all day: an hour of it, with the sums that
+ * the control thread sends every 2 s. */
+START_TEST(storm_of_refusals_does_not_fill_the_log)
+{
+	struct vhsm_msg_refusal msg = { .status = VHSM_S_NO_KEY };
+	uint64_t buf[VHSM_MSG_MAX / sizeof(uint64_t)];
+	struct vhsm_msg_refusal *record = (void *)buf;
+	unsigned records = 0, total = 0;
+	struct vhsm_refusals r;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
+				    pair), 0);
+	vhsm_refusals_init(&r, pair[0]);
+	for (int64_t s = 1000; s < 4600; s++) {
+		for (unsigned i = 0; i < 100; i++)
+			vhsm_refusals_report(&r, s, &msg);
+		if (s % 2)
+			vhsm_refusals_flush(&r);
+		while (vhsm_msg_recv(pair[1], buf, NULL, NULL) == 1) {
+			records++;
+			total += 1 + record->repeats;
+		}
+	}
+	ck_assert_uint_eq(total, 360000);
+	ck_assert_uint_le(records, 3600 / 2 + 60 * VHSM_REFUSALS_MAX);
+	vhsm_refusals_deinit(&r);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 /* ---------------------------------------------------------- allocation */
 
 #ifndef VHSM_SANITIZED		/* a sanitizer has malloc for itself */
@@ -273,6 +306,7 @@ static Suite *suite(void)
 		synchronize_waits_for_a_thread_that_may_hold_the_old);
 	tcase_add_test(tc, synchronize_does_not_wait_for_sleepers);
 	tcase_add_test(tc, answers_are_not_refusals);
+	tcase_add_test(tc, storm_of_refusals_does_not_fill_the_log);
 #ifndef VHSM_SANITIZED
 	tcase_add_loop_test(tc,
 		use_of_a_key_allocates_nothing_in_the_steady_state, 0, 4);
