@@ -6,7 +6,7 @@
 #	that run beside each other append to the same file, a line at a time.
 #	SECONDS may be empty: not measured.  A failure shows the end of its
 #	log.
-RESULTS=${RESULTS:-$BUILD/results}
+RESULTS=${RESULTS:-$BUILDS/results}
 
 report() {
 	local passed=$1 failed=$2 seconds=$3 name=$4 log=${5-} word=ok

@@ -9,11 +9,11 @@
 
 LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$LAB_SRC/../.." && pwd)
-BUILD=${BUILD:-$TOP/build}
-LAB_DIR=${LAB_DIR:-$BUILD/lab}
-LAB_BUILD=${LAB_BUILD:-$BUILD/normal}
-LAB_LOG=${LAB_LOG:-$BUILD/log}
-LAB_CACHE=${LAB_CACHE:-$BUILD/cache}
+BUILDS=${BUILDS:-$TOP/build}
+LAB_DIR=${LAB_DIR:-$BUILDS/lab}
+LAB_BUILD=${LAB_BUILD:-$BUILDS/normal}
+LAB_LOG=${LAB_LOG:-$BUILDS/log}
+LAB_CACHE=${LAB_CACHE:-$BUILDS/cache}
 XEN_BIN=/usr/lib/xen-4.17/bin
 mkdir -p "$LAB_DIR" "$LAB_LOG" "$LAB_CACHE"
 LAB_DIR=$(cd "$LAB_DIR" && pwd)
