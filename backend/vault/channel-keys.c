@@ -236,7 +236,7 @@ static void key_withdraw(struct vhsm_channel *channel, struct channel_key *slot,
 	wait->confirm = confirm;
 	vhsm_confirm_expect(confirm);
 	STAILQ_INSERT_TAIL(&channel->waits, wait, link);
-	if (vhsm_channel_queue(channel, &item) == 0)
+	if (!channel->broken && vhsm_channel_queue(channel, &item) == 0)
 		vhsm_channel_flush(channel);
 }
 
@@ -248,8 +248,7 @@ void vhsm_channels_withdraw(struct vhsm_vault *vault, const uint8_t *uuid,
 	struct channel_key *slot;
 
 	LIST_FOREACH(channel, &vault->channels, link) {
-		if (memcmp(channel->uuid, uuid, VHSM_UUID_LEN) != 0 ||
-		    channel->broken)
+		if (memcmp(channel->uuid, uuid, VHSM_UUID_LEN) != 0)
 			continue;
 		slot = slot_find(channel, name);
 		if (slot != NULL)
@@ -282,7 +281,10 @@ void vhsm_channel_waits_end(struct vhsm_channel *channel)
 
 	while ((wait = STAILQ_FIRST(&channel->waits)) != NULL) {
 		STAILQ_REMOVE_HEAD(&channel->waits, link);
-		vhsm_confirm_settle(wait->confirm);
+		if (channel->ended)
+			vhsm_confirm_settle(wait->confirm);
+		else
+			vhsm_confirm_lose(wait->confirm);
 		free(wait);
 	}
 }

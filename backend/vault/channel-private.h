@@ -59,6 +59,7 @@ struct vhsm_channel {
 	uint64_t committed_seq;		/* of those, on disk */
 	uint64_t acked_seq;		/* of those, acknowledged */
 	bool broken;			/* to be closed from the loop */
+	bool ended;			/* because its engine did */
 	char reason[VHSM_TEXT_MAX];
 };
 

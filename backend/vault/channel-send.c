@@ -174,8 +174,10 @@ void vhsm_channel_flush(struct vhsm_channel *channel)
 		if (r == 0)
 			channel->acked_seq = channel->committed_seq;
 	}
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
 		event_add(channel->writable, NULL);
-	else if (r != 0)
+	} else if (r != 0) {
+		channel->ended |= r == -EPIPE || r == -ECONNRESET;
 		vhsm_channel_break(channel, "%s", strerror(-r));
+	}
 }

@@ -184,6 +184,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (i = 0; i < BATCH && r > 0 && !channel->broken; i++) {
 		r = vhsm_msg_recv((int)fd, buf, NULL, NULL);
+		channel->ended |= r == 0 || r == -ECONNRESET;
 		if (r == 0)
 			vhsm_channel_break(channel, "the engine ended");
 		if (r > 0 && (r = message_take(channel, buf)) == 0)

@@ -12,7 +12,7 @@ struct vhsm_confirm {
 	struct event *timer;
 	vhsm_confirm_done *done;	/* NULL once called */
 	void *arg;
-	unsigned sent, waiting;
+	unsigned sent, waiting, lost;
 	bool started;
 };
 
@@ -26,7 +26,8 @@ static void confirm_update(struct vhsm_confirm *confirm, bool time_up)
 	if (done != NULL && (confirm->waiting == 0 || time_up)) {
 		confirm->done = NULL;
 		event_del(confirm->timer);
-		done(confirm->arg, confirm->sent, confirm->waiting);
+		done(confirm->arg, confirm->sent,
+		     confirm->waiting + confirm->lost);
 	}
 	if (confirm->waiting == 0) {
 		event_free(confirm->timer);
@@ -68,6 +69,12 @@ void vhsm_confirm_settle(struct vhsm_confirm *confirm)
 {
 	confirm->waiting--;
 	confirm_update(confirm, false);
+}
+
+void vhsm_confirm_lose(struct vhsm_confirm *confirm)
+{
+	confirm->lost++;
+	vhsm_confirm_settle(confirm);
 }
 
 void vhsm_confirm_start(struct vhsm_confirm *confirm)

@@ -12,7 +12,7 @@
 
 struct vhsm_confirm;
 
-/* engines were told; of them unconfirmed did not answer in time. */
+/* engines were told; of them unconfirmed did not answer, or not in time. */
 typedef void vhsm_confirm_done(void *arg, unsigned engines,
 			       unsigned unconfirmed);
 
@@ -23,6 +23,8 @@ struct vhsm_confirm *vhsm_confirm_new(struct event_base *, vhsm_confirm_done *,
 void vhsm_confirm_expect(struct vhsm_confirm *);
 /* It was answered, or its engine ended. */
 void vhsm_confirm_settle(struct vhsm_confirm *);
+/* It will not be: its engine may live on, but is not listened to any more. */
+void vhsm_confirm_lose(struct vhsm_confirm *);
 
 /* All are sent: done is called once, now or later, and the confirm frees
  * itself when nobody holds it. */

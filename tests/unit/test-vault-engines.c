@@ -179,6 +179,28 @@ static void ended_engine_needs_no_ack(void)
 	json_decref(later.result);
 }
 
+/* It may live on, with the key: nothing says that it obeyed. */
+static void cut_off_engine_is_reported(void)
+{
+	struct vhsm_msg_simple nonsense = {
+		{ VHSM_MSG_KEY, sizeof(nonsense) }
+	};
+	struct admin_later later;
+	int sock;
+
+	admin_generate("data", "aes-128");
+	sock = engine_attach("");
+	engine_load(sock, keys, 8);
+	admin_later_start(&later, "key.set-state", to_state("data", "revoked"));
+	ck_assert_uint_eq(engine_recv(sock, buf), VHSM_MSG_KEY_STATE);
+	ck_assert_int_eq(engine_send(sock, &nonsense), 0);
+	admin_later_wait(&later);
+	ck_assert_int_eq(number_of(later.result, "engines"), 1);
+	ck_assert_int_eq(number_of(later.result, "unconfirmed"), 1);
+	json_decref(later.result);
+	close(sock);
+}
+
 static void disabled_key_has_no_material(void)
 {
 	static const uint8_t zeros[VHSM_MATERIAL_MAX];
@@ -439,6 +461,7 @@ SERVED(generated_key_is_pushed_to_engines_that_may_use_it, new_key_is_pushed)
 SERVED(revocation_is_answered_after_the_engines_ack, answer_waits_for_the_ack)
 SERVED(engine_that_does_not_confirm_is_reported, silent_engine_is_reported)
 SERVED(engine_that_ends_counts_as_confirmed, ended_engine_needs_no_ack)
+SERVED(engine_that_is_cut_off_is_reported, cut_off_engine_is_reported)
 SERVED(disabled_key_travels_without_material, disabled_key_has_no_material)
 SERVED(refusal_is_acknowledged_when_on_disk, refusal_is_on_disk_when_acked)
 SERVED(refusal_not_on_disk_is_acknowledged_by_nothing_else,
@@ -469,6 +492,7 @@ int main(void)
 	tcase_add_test(tc, revocation_is_answered_after_the_engines_ack);
 	tcase_add_test(tc, engine_that_does_not_confirm_is_reported);
 	tcase_add_test(tc, engine_that_ends_counts_as_confirmed);
+	tcase_add_test(tc, engine_that_is_cut_off_is_reported);
 	tcase_add_test(tc, disabled_key_travels_without_material);
 	tcase_add_test(tc, refusal_is_acknowledged_when_on_disk);
 	tcase_add_test(tc,
