@@ -24,7 +24,7 @@
 #define EVENTS_MAX	64u
 #define STEPS_MAX	16u		/* of one walk; see tests */
 #define UNPLUG_MS	10000
-#define PAUSE_MS	50		/* between two orderly connections */
+#define PAUSE_MAX_MS	1000u		/* between two orderly connections */
 
 static const char *state_name(const struct vhsm_device *base)
 {
@@ -158,6 +158,15 @@ static void on_connected(void *arg)
 	vhsm_xen_device_walk(device);
 }
 
+/* A guest may connect anew whenever it likes; but each time costs a process
+ * and records of the log, so one that does nothing else is slowed down. */
+static uint32_t pause_next(struct vhsm_xen_device *device, int64_t now_ms)
+{
+	uint32_t ms = vhsm_backoff_next(&device->pause, now_ms);
+
+	return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+}
+
 static void on_ended(void *arg, const char *how, const char *refusal)
 {
 	struct vhsm_xen_device *device = arg;
@@ -171,7 +180,7 @@ static void on_ended(void *arg, const char *how, const char *refusal)
 		refuse(device, refusal);
 	else
 		device->start_at_ms = now +
-			(asked ? PAUSE_MS :
+			(asked ? pause_next(device, now) :
 			 vhsm_backoff_next(&device->backoff, now));
 	vhsm_xen_device_walk(device);
 }
@@ -199,6 +208,7 @@ static void start(struct vhsm_xen_device *device)
 	}
 	connect.domid = id->domid;
 	vhsm_backoff_started(&device->backoff, now);
+	vhsm_backoff_started(&device->pause, now);
 	device->device.engine = vhsm_engine_new(device->broker, id, "xen",
 						&connect.hdr, NULL, 0, &events,
 						device);

@@ -19,6 +19,7 @@ struct vhsm_xen_device {
 	struct vhsm_store *store;
 	struct vhsm_lifecycle life;
 	struct vhsm_backoff backoff;
+	struct vhsm_backoff pause;	/* after an orderly end */
 	int64_t start_at_ms;		/* no new engine before */
 	int64_t remove_at_ms;		/* 0, or when to stop being patient */
 	struct event *timer;		/* the next of both, or rewatch */
