@@ -55,6 +55,8 @@ struct vhsm_channel {
 	STAILQ_HEAD(, channel_item) items;
 	unsigned item_count;
 	STAILQ_HEAD(, channel_wait) waits;
+	int64_t window_s;		/* a minute of refusals, */
+	unsigned window_count;		/* how many */
 	uint64_t refusal_seq;		/* the engine's last, recorded */
 	uint64_t committed_seq;		/* of those, on disk */
 	uint64_t acked_seq;		/* of those, acknowledged */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "channel-private.h"
@@ -18,6 +19,10 @@
 #include "ops.h"
 
 #define BATCH 64			/* messages of one engine at a time */
+/* Refusals of one engine a minute: twice what an engine that keeps its own
+ * limits (engine/refusals.h) can come to. */
+#define REFUSALS_MAX 1024u
+#define WINDOW_S 60
 
 void vhsm_channel_break(struct vhsm_channel *channel, const char *format, ...)
 {
@@ -99,6 +104,20 @@ void vhsm_channels_acknowledge(struct vhsm_vault *vault)
 
 /* --- what the engine says --- */
 
+/* An engine that its guest has taken over must not fill the log. */
+static bool is_flood(struct vhsm_channel *channel)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (channel->window_count == 0 ||
+	    now.tv_sec - channel->window_s >= WINDOW_S) {
+		channel->window_s = now.tv_sec;
+		channel->window_count = 0;
+	}
+	return ++channel->window_count > REFUSALS_MAX;
+}
+
 static int take_refusal(struct vhsm_channel *channel,
 			const struct vhsm_msg_refusal *msg)
 {
@@ -108,6 +127,10 @@ static int take_refusal(struct vhsm_channel *channel,
 
 	if (msg->name_len > VHSM_NAME_MAX || msg->seq <= channel->refusal_seq)
 		return -EPROTO;
+	if (is_flood(channel)) {
+		vhsm_channel_break(channel, "it floods the audit log");
+		return 0;
+	}
 	vhsm_log_escape(name, sizeof(name), msg->untrusted_name, msg->name_len);
 	details = device_encode(channel);
 	json_object_set_new(details, "op", json_integer(msg->op));
@@ -129,9 +152,12 @@ static int take_refusal(struct vhsm_channel *channel,
 	return 0;
 }
 
+/* Of a key it has, and a version that this has: each change of version is a
+ * record. */
 static int take_counters(struct vhsm_channel *channel,
 			 const struct vhsm_msg_counters *msg)
 {
+	const struct vhsm_key *known = NULL;
 	struct channel_key *key;
 	struct vhsm_unit *unit;
 
@@ -140,16 +166,20 @@ static int take_counters(struct vhsm_channel *channel,
 	key = &channel->keys[msg->index];
 	if (!key->used)
 		return 0;		/* destroyed meanwhile */
+	if (vhsm_store_unit(channel->vault->store, channel->uuid, false, &unit,
+			    NULL) == 0)
+		known = vhsm_unit_key_find(unit, key->name);
+	if (known != NULL && vhsm_key_version_find(known, msg->version) == NULL)
+		return -EPROTO;
 	if (key->version != msg->version)
 		use_record(channel, key);
 	key->version = msg->version;
 	key->operations += msg->operations;
 	key->failures += msg->failures;
 	key->bytes += msg->bytes;
-	if (vhsm_store_unit(channel->vault->store, channel->uuid, false, &unit,
-			    NULL) == 0)
-		vhsm_unit_count(unit, key->name, msg->operations, msg->failures,
-				msg->bytes);
+	if (known != NULL)
+		vhsm_unit_count(unit, key->name, msg->operations,
+				msg->failures, msg->bytes);
 	return 0;
 }
 

@@ -343,12 +343,37 @@ static void hostile_engine_loses_its_channel(void)
 	message_ends_the_channel(&simple);
 	simple.hdr.type = VHSM_MSG_REFUSAL;	/* of the wrong size */
 	message_ends_the_channel(&simple);
+	counters.index = keys[0].index;
+	counters.version = 2;			/* there is none */
+	message_ends_the_channel(&counters);
 	refusal.name_len = 0;
 	refusal.seq = 0;			/* not after the last */
 	message_ends_the_channel(&refusal);
 	admin_generate("more", "aes-128");
 	ck_assert_uint_eq(engine_recv(good, buf), VHSM_MSG_KEY);
 	close(good);
+}
+
+/* 2000 at once is more than any honest engine has in a minute. */
+static void flooding_engine_is_ended(void)
+{
+	struct vhsm_msg_refusal msg = {
+		.hdr = { VHSM_MSG_REFUSAL, sizeof(msg) }, .op = 1,
+		.status = VHSM_S_NO_KEY,
+	};
+	int sock = engine_attach(""), r = 0;
+
+	engine_load(sock, keys, 8);
+	for (msg.seq = 1; msg.seq <= 2000 && r == 0; msg.seq++)
+		r = engine_send(sock, &msg);
+	do
+		r = vhsm_msg_recv(sock, buf, NULL, NULL);
+	while (r == 1);
+	ck_assert_msg(r == 0 || r == -ECONNRESET, "%s", strerror(-r));
+	close(sock);
+	sock = engine_attach("");
+	engine_load(sock, keys, 8);
+	close(sock);
 }
 
 static void engine_that_does_not_read_is_ended(void)
@@ -468,6 +493,7 @@ SERVED(refusal_not_on_disk_is_acknowledged_by_nothing_else,
        refusal_not_on_disk_is_not_acked)
 SERVED(malformed_message_ends_that_channel_only,
        hostile_engine_loses_its_channel)
+SERVED(engine_that_floods_the_log_is_ended, flooding_engine_is_ended)
 SERVED(engine_that_never_reads_is_ended, engine_that_does_not_read_is_ended)
 SERVED(use_of_keys_is_counted, counters_are_shown_and_recorded)
 SERVED(destroyed_units_keys_are_withdrawn,
@@ -498,6 +524,7 @@ int main(void)
 	tcase_add_test(tc,
 		       refusal_not_on_disk_is_acknowledged_by_nothing_else);
 	tcase_add_test(tc, malformed_message_ends_that_channel_only);
+	tcase_add_test(tc, engine_that_floods_the_log_is_ended);
 	tcase_add_test(tc, engine_that_never_reads_is_ended);
 	tcase_add_test(tc, use_of_keys_is_counted);
 	tcase_add_test(tc, destroyed_units_keys_are_withdrawn);
