@@ -420,6 +420,11 @@ void fake_engine_sin(struct fake_engine *f, enum fake_sin sin)
 	__atomic_store_n(&f->sin, sin, __ATOMIC_SEQ_CST);
 }
 
+bool fake_engine_sins(const struct fake_engine *f)
+{
+	return __atomic_load_n(&f->sin, __ATOMIC_SEQ_CST) != FAKE_HONEST;
+}
+
 void fake_engine_start(struct fake_engine *f, const char *options)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

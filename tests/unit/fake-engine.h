@@ -68,5 +68,7 @@ struct fake_engine {
 void fake_engine_start(struct fake_engine *f, const char *options);
 void fake_engine_stop(struct fake_engine *f);
 void fake_engine_sin(struct fake_engine *f, enum fake_sin sin);
+/* Whether it has yet to commit one. */
+bool fake_engine_sins(const struct fake_engine *f);
 
 #endif /* FAKE_ENGINE_H */

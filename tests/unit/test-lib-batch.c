@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -230,13 +231,16 @@ START_TEST(a_signal_ends_a_reap_but_not_a_blocking_call)
 }
 END_TEST
 
+/* Until when there is work, however quick or slow the machine is. */
+static atomic_bool more_work;
+
 static void *encrypt_and_check(void *arg)
 {
 	unsigned seed = (unsigned)(uintptr_t)arg, i, len;
 	uint8_t text[3000], out[3000], back[3000];
 	struct vhsm_aead aead;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS || atomic_load(&more_work); i++) {
 		len = 1 + rand_r(&seed) % sizeof(text);
 		memset(text, (int)(seed >> 8), len);
 		must(!vhsm_encrypt(h, key, VHSM_MECH_AES_GCM, 0, &seed, 4,
@@ -306,14 +310,19 @@ static void *hang_up_now_and_then(void *arg)
 	for (i = 0; i < 10; i++) {
 		usleep(20000);
 		fake_engine_sin(&engine, FAKE_HANG_UP);
+		while (fake_engine_sins(&engine))
+			usleep(1000);
 	}
+	atomic_store(&more_work, false);
 	return NULL;
 }
 
 START_TEST(threads_survive_an_engine_that_comes_and_goes)
 {
+	atomic_store(&more_work, true);
 	run_threads(hang_up_now_and_then);
-	ck_assert_uint_ge(engine.connections, 2);
+	/* The last may have come when nobody had more to do. */
+	ck_assert_uint_ge(engine.connections, 10);
 }
 END_TEST
 
