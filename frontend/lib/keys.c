@@ -57,13 +57,19 @@ static uint32_t add(struct vhsm_keys *k, uint32_t wire,
 	return i + 1;
 }
 
-/* What KEY_OPEN answered, copied out of memory the device can still change. */
-static int opened(const struct vhsm_response *response,
+/* What KEY_OPEN answered, copied out of memory the device can still change.
+ * Its name is the one asked for: by it the key is opened again. */
+static int opened(const struct vhsm_response *response, const char *name,
 		  const void *untrusted_info, struct vhsm_key_info *info)
 {
-	if (response->out_len != sizeof(*info) || !response->key)
+	struct vhsm_key_info copy;
+
+	if (response->out_len != sizeof(copy) || !response->key)
 		return -VHSM_E_PROTOCOL;
-	memcpy(info, untrusted_info, sizeof(*info));
+	memcpy(&copy, untrusted_info, sizeof(copy));
+	if (strncmp(copy.name, name, VHSM_NAME_MAX))
+		return -VHSM_E_PROTOCOL;
+	*info = copy;
 	return 0;
 }
 
@@ -85,7 +91,7 @@ static int open_on_ring(struct vhsm *h, const char *name, uint32_t *wire,
 	memcpy(at[VHSM_SEG_PARAM], name, len[VHSM_SEG_PARAM]);
 	r = vhsm_run(h, &request, &response);
 	if (r == 0)
-		r = opened(&response, at[VHSM_SEG_OUTPUT], info);
+		r = opened(&response, name, at[VHSM_SEG_OUTPUT], info);
 	if (r == 0)
 		*wire = response.key;
 	vhsm_slice_free(&h->slice, piece);
@@ -295,7 +301,7 @@ static int reopen(struct vhsm *h, const char *name, uint32_t *wire,
 	*wire = 0;
 	if (response.status != VHSM_S_OK)
 		return 0;	/* the key is gone: its user will be told */
-	r = opened(&response, h->control + info_at, info);
+	r = opened(&response, name, h->control + info_at, info);
 	if (r == 0)
 		*wire = response.key;
 	return r;

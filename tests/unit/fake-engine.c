@@ -126,6 +126,8 @@ static void key_open(struct fake_engine *f, const struct vhsm_request *r,
 		return;
 	}
 	info = describe(i);
+	if (f->sin == FAKE_OTHER_NAME)
+		memset(info.name, 'o', 3);
 	memcpy(at(f, r, VHSM_SEG_OUTPUT), &info, sizeof(info));
 	p->out_len = sizeof(info);
 	/* Handles differ from connection to connection. */

@@ -31,6 +31,7 @@ enum fake_sin {
 	FAKE_ODD_STATUS,	/* none of the list */
 	FAKE_OVERFLOW,		/* a producer index far ahead */
 	FAKE_BACKWARDS,		/* one behind */
+	FAKE_OTHER_NAME,	/* KEY_OPEN: tells of another key */
 	FAKE_BUSY,		/* VHSM_S_BUSY three times, then honest */
 	FAKE_HANG_UP,		/* half does the work, then breaks off */
 	FAKE_SILENT,		/* takes requests and never answers */

@@ -78,6 +78,18 @@ START_TEST(a_blocking_call_survives_the_engines_end)
 }
 END_TEST
 
+/* The name is what the key is opened by again: it stays the caller's. */
+START_TEST(a_key_of_another_name_is_no_answer)
+{
+	uint32_t number;
+
+	fake_engine_sin(&engine, FAKE_OTHER_NAME);
+	ck_assert_int_eq(vhsm_key_open(h, "mac", &number),
+			 -VHSM_E_PROTOCOL);
+	ck_assert_uint_eq(number, 0);
+}
+END_TEST
+
 START_TEST(a_key_number_outlives_the_connection)
 {
 	uint8_t sig[VHSM_SIG_MAX];
@@ -211,6 +223,7 @@ int main(void)
 	tcase_add_loop_test(t, a_breach_ends_the_session_for_batch_callers,
 			    0, count);
 	tcase_add_test(t, a_blocking_call_survives_the_engines_end);
+	tcase_add_test(t, a_key_of_another_name_is_no_answer);
 	tcase_add_test(t, a_key_number_outlives_the_connection);
 	tcase_add_test(t, a_cipher_in_place_starts_from_its_input_again);
 	tcase_add_test(t, a_callers_cipher_in_place_is_not_repeated);
