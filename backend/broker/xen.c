@@ -43,6 +43,7 @@ struct vhsm_xen {
 	struct event *readable;
 	LIST_HEAD(, domain) domains;
 	struct vhsm_xen_device_list devices;
+	bool look_again;		/* a domain waits for another's end */
 };
 
 static int uuid_read(struct vhsm_xen *xen, uint32_t domid, uint8_t uuid[16])
@@ -224,6 +225,18 @@ static void domain_gone(struct vhsm_xen *xen, struct domain *domain)
 	free(domain);
 }
 
+/* Whether devices of an earlier domain of this ID still wait for their
+ * engines: their nodes and watches are those a new one's would have. */
+static bool is_ending(const struct vhsm_xen *xen, uint32_t domid)
+{
+	const struct vhsm_xen_device *device;
+
+	LIST_FOREACH(device, &xen->devices, link)
+		if (device->device.identity.domid == domid)
+			return true;
+	return false;
+}
+
 static void domain_look(struct vhsm_xen *xen, uint32_t domid)
 {
 	struct domain *domain;
@@ -242,6 +255,8 @@ static void domain_look(struct vhsm_xen *xen, uint32_t domid)
 	}
 	if (domain)
 		domain->seen = true;
+	else if (is_ending(xen, domid))
+		xen->look_again = true;
 	else
 		domain_new(xen, domid, uuid);
 }
@@ -414,6 +429,10 @@ void vhsm_xen_wake(struct vhsm_xen *xen)
 	for (device = LIST_FIRST(&xen->devices); device; device = next) {
 		next = LIST_NEXT(device, link);
 		vhsm_xen_device_walk(device);
+	}
+	if (xen->look_again) {
+		xen->look_again = false;
+		domains_look(xen);
 	}
 }
 
