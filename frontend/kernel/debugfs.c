@@ -7,6 +7,7 @@
  * Numbers and indices only, no byte of a request or of the pool.
  */
 #include <linux/debugfs.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 
 #include "vhsmfront.h"
@@ -105,7 +106,9 @@ static ssize_t kick_write(struct file *file, const char __user *from,
 	return len;
 }
 
+/* The owner: else a file closed after an unload would look in here. */
 static const struct file_operations kick_fops = {
+	.owner = THIS_MODULE,
 	.open = simple_open,
 	.write = kick_write,
 };
