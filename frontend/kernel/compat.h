@@ -14,6 +14,7 @@
 #include <xen/interface/io/ring.h>
 #include <xen/xenbus.h>
 
+/* Not in the first releases of 5.10.y. */
 #ifndef RING_COPY_RESPONSE
 #define RING_COPY_RESPONSE(_r, _idx, _rsp) \
 	(*(_rsp) = *(volatile typeof(_rsp))RING_GET_RESPONSE(_r, _idx))
@@ -24,7 +25,7 @@
 	(((_prod) - (_r)->rsp_cons) > RING_SIZE(_r))
 #endif
 
-/* xenbus_driver.remove returned int until 6.3 (6.1 in Debian). */
+/* xenbus_driver.remove returns int in 5.10, nothing in 6.1.y and 6.12. */
 #ifdef VHSM_HAVE_REMOVE_VOID
 #define VHSM_REMOVE_TYPE void
 #define VHSM_REMOVE_RETURN
@@ -47,7 +48,8 @@ int xenbus_dev_resume(struct device *dev);
 
 /*
  * Ends a grant and gives up one reference of its page: at once, or, while the
- * backend still maps the page, when it no longer does.
+ * backend still maps the page, when it no longer does.  The kernel takes a page
+ * in 6.1 and 6.12, "readonly" and an address in 5.10, an address in between.
  */
 static inline void vhsm_grant_end(grant_ref_t ref, struct page *page)
 {
