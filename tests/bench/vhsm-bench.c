@@ -49,6 +49,7 @@ struct options {
 	uint64_t slice_ns;
 	bool json;
 	bool one_cpu;
+	const char *only;		/* part of an operation's name */
 };
 
 struct bench {
@@ -190,6 +191,11 @@ static void measure_ring(struct bench *b)
 	}
 }
 
+static bool wanted(const struct bench *b, const char *name)
+{
+	return !b->options.only || strstr(name, b->options.only);
+}
+
 static void finish(struct bench *b, int64_t idle)
 {
 	int64_t maps = bench_daemon_maps(b->daemon);
@@ -227,7 +233,7 @@ static void place(bool guest, bool one_cpu)
 }
 
 static const char help[] =
-"Usage: vhsm-bench [--quick] [--rounds N] [--json]\n"
+"Usage: vhsm-bench [--quick] [--rounds N] [--one-cpu] [--only TEXT] [--json]\n"
 "\n"
 "Starts vhsmd from the build directory with a store of its own and measures\n"
 "operations through libvhsm, next to OpenSSL in this process (\"of native\")\n"
@@ -236,6 +242,7 @@ static const char help[] =
 "  --quick      about half a minute\n"
 "  --rounds N   1..9; medians are told (default 5)\n"
 "  --one-cpu    all on CPU 0, where polling cannot pay\n"
+"  --only TEXT  operations whose name contains it\n"
 "  --json       for programs\n";
 
 static void parse(int argc, char **argv, struct options *o)
@@ -245,6 +252,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "one-cpu", no_argument, NULL, 'o' },
+		{ "only", required_argument, NULL, 'O' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -261,6 +269,9 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'j':
 			o->json = true;
+			break;
+		case 'O':
+			o->only = optarg;
 			break;
 		case 'o':
 			o->one_cpu = true;
@@ -295,9 +306,11 @@ int main(int argc, char **argv)
 		printf("%-20s %5s %11s %9s %9s %8s %9s %9s\n", "operation",
 		       "depth", "ops/s", "p50 us", "p99 us", "of nat.",
 		       "notif/rq", "alloc/rq");
-	measure_ring(&b);
+	if (wanted(&b, nop.name))
+		measure_ring(&b);
 	for (unsigned i = 0; i < OPS; i++)
-		measure_op(&b, &ops[i]);
+		if (wanted(&b, ops[i].name))
+			measure_op(&b, &ops[i]);
 	finish(&b, idle);
 	bench_product_free(&b.product);
 	bench_ring_free(&b.ring);
