@@ -118,15 +118,17 @@ struct show {
 	bool more;
 };
 
+/* "key.deleted" is that event; "key", or "key.", all that begin so. */
 static bool event_matches(const char *wanted, const char *event)
 {
 	size_t len = strlen(wanted);
 
 	if (len == 0)
 		return true;
-	if (wanted[len - 1] == '.')
-		return strncmp(wanted, event, len) == 0;
-	return strcmp(wanted, event) == 0;
+	if (strncmp(wanted, event, len) != 0)
+		return false;
+	return wanted[len - 1] == '.' || event[len] == '.' ||
+	       event[len] == '\0';
 }
 
 static bool record_matches(const struct vhsm_audit_query *query,

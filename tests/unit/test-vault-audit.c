@@ -305,6 +305,12 @@ START_TEST(show_filters_and_pages)
 	ck_assert_uint_eq(show(query, &records, &more), 2);
 	ck_assert_int_eq(seq_at(records, 1), 10);
 	json_decref(records);
+	snprintf(query.event, sizeof(query.event), "key");
+	ck_assert_uint_eq(show(query, &records, &more), 2);
+	json_decref(records);
+	snprintf(query.event, sizeof(query.event), "ke");
+	ck_assert_uint_eq(show(query, &records, &more), 0);
+	json_decref(records);
 	query = (struct vhsm_audit_query){ .limit = 9, .since = "2999" };
 	ck_assert_uint_eq(show(query, &records, &more), 0);
 	json_decref(records);
