@@ -32,6 +32,25 @@ int vhsm_decimal_parse(const char *untrusted, size_t len, uint32_t *value)
 	return 0;
 }
 
+int vhsm_handshake_features(char *const *untrusted_names, unsigned count,
+			    char *why)
+{
+	static const char prefix[] = "feature-";
+	char shown[64];
+
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = untrusted_names[i];
+
+		if (strncmp(name, prefix, strlen(prefix)))
+			continue;
+		snprintf(why, VHSM_TEXT_MAX, "%s: not a feature that was offered",
+			 vhsm_log_escape(shown, sizeof(shown), name,
+					 strlen(name)));
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int node_read(const struct reader *reader, const char *node,
 		     uint32_t min, uint32_t max, uint32_t *out)
 {

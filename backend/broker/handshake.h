@@ -42,6 +42,14 @@ int vhsm_handshake_parse(vhsm_handshake_read *read, void *arg,
 			 struct vhsm_msg_connect_xen *out, char *why);
 
 /*
+ * Refuses a feature taken up that was not offered: version 1 offers none, so
+ * any node "feature-NAME" among the names in the frontend's directory.  0, or
+ * -EINVAL with why (VHSM_TEXT_MAX).
+ */
+int vhsm_handshake_features(char *const *untrusted_names, unsigned count,
+			    char *why);
+
+/*
  * A decimal number of 1..10 digits without sign, blank or leading zero, not
  * over 2^32 - 1.  0 or -EINVAL.
  */

@@ -150,6 +150,29 @@ static int node_read(void *arg, const char *node, char *value, size_t room)
 	return vhsm_store_read(device->store, path, value, room);
 }
 
+/* The frontend's nodes in numbers; -EINVAL with why. */
+static int handshake(struct vhsm_xen_device *device,
+		     struct vhsm_msg_connect_xen *connect, char *why)
+{
+	const struct vhsm_config *config = &device->broker->config;
+	const struct vhsm_handshake_limits limits = {
+		config->max_queues, config->max_ring_order,
+		config->max_pool_pages,
+	};
+	const struct vhsm_identity *id = &device->device.identity;
+	char path[VHSM_STORE_PATH];
+	unsigned count = 0;
+	char **names;
+	int r;
+
+	vhsm_store_path(path, VHSM_PATH_FRONTEND, id->domid, id->device);
+	names = xs_directory(device->store->xs, XBT_NULL, path, &count);
+	r = vhsm_handshake_features(names, names ? count : 0, why);
+	free(names);
+	return r ? r : vhsm_handshake_parse(node_read, device, &limits, connect,
+					    why);
+}
+
 static void on_connected(void *arg)
 {
 	struct vhsm_xen_device *device = arg;
@@ -190,17 +213,12 @@ static void start(struct vhsm_xen_device *device)
 	static const struct vhsm_engine_events events = {
 		on_connected, on_ended
 	};
-	const struct vhsm_config *config = &device->broker->config;
-	const struct vhsm_handshake_limits limits = {
-		config->max_queues, config->max_ring_order,
-		config->max_pool_pages,
-	};
 	const struct vhsm_identity *id = &device->device.identity;
 	struct vhsm_msg_connect_xen connect;
 	char why[VHSM_TEXT_MAX];
 	int64_t now = vhsm_now_ms();
 
-	if (vhsm_handshake_parse(node_read, device, &limits, &connect, why)) {
+	if (handshake(device, &connect, why)) {
 		refuse(device, why);
 		vhsm_vault_device_event(device->broker->vault, id,
 					VHSM_EVENT_ATTACH_REFUSED, why);

@@ -177,6 +177,19 @@ START_TEST(an_unknown_version_is_refused)
 }
 END_TEST
 
+START_TEST(a_feature_that_was_not_offered_is_refused)
+{
+	char *plain[] = { "state", "version", "queue-0", "features" };
+	char *taken[] = { "state", "feature-tele\nport", "queue-0" };
+	char why[VHSM_TEXT_MAX];
+
+	ck_assert_int_eq(vhsm_handshake_features(plain, 4, why), 0);
+	ck_assert_int_eq(vhsm_handshake_features(NULL, 0, why), 0);
+	ck_assert_int_eq(vhsm_handshake_features(taken, 3, why), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "feature-tele\\x0aport"));
+}
+END_TEST
+
 START_TEST(every_missing_node_is_named)
 {
 	static const char *const names[] = {
@@ -281,6 +294,7 @@ int main(void)
 	tcase_add_test(tests,
 		       more_than_offered_is_refused_before_it_is_looked_at);
 	tcase_add_test(tests, an_unknown_version_is_refused);
+	tcase_add_test(tests, a_feature_that_was_not_offered_is_refused);
 	tcase_add_test(tests, every_missing_node_is_named);
 	tcase_add_test(tests, a_grant_or_port_of_0_is_refused);
 	tcase_add_test(tests, the_frontends_bytes_are_escaped_in_the_text);

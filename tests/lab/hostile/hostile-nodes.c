@@ -43,6 +43,21 @@ NODE_ATTACK(queues_absurd, .queues = "4000000000")
 NODE_ATTACK(queues_none, .queues = "0")
 NODE_ATTACK(order_absurd, .ring_order = "31")
 NODE_ATTACK(version_unknown, .version = "9")
+
+/* Taken up, but never offered. */
+static bool feature_unknown(struct hostile *h, char *said)
+{
+	static const struct hostile_nodes nodes = {};
+	bool good;
+
+	if (xenbus_printf(XBT_NIL, h->xdev->nodename, "feature-teleport",
+			  "%d", 1))
+		return false;
+	good = refused(h, &nodes, said);
+	xenbus_rm(XBT_NIL, h->xdev->nodename, "feature-teleport");
+	return good;
+}
+
 NODE_ATTACK(bad_port, .port = "4294967295")
 NODE_ATTACK(bad_directory_ref, .directory_ref = "2147483647")
 
@@ -128,6 +143,7 @@ const struct hostile_attack hostile_node_attacks[] = {
 	{ "queues-none", false, queues_none },
 	{ "order-absurd", false, order_absurd },
 	{ "version-unknown", false, version_unknown },
+	{ "feature-unknown", false, feature_unknown },
 	{ "bad-port", false, bad_port },
 	{ "bad-directory-ref", false, bad_directory_ref },
 	{ "directory-duplicates", false, directory_duplicates },
