@@ -80,20 +80,12 @@ static EVP_PKEY *decode(const struct vhsm_material *m)
 
 static int check(const struct vhsm_material *m)
 {
-	EVP_PKEY *key = decode(m);
-	int r = key && vhsm_pkey_is_sound(key) ? 0 : -EINVAL;
-
-	EVP_PKEY_free(key);
-	return r;
+	return vhsm_pkey_check(decode(m));
 }
 
 static int public_key(const struct vhsm_material *m, uint8_t *out, size_t *len)
 {
-	EVP_PKEY *key = decode(m);
-	int r = vhsm_pkey_public(key, out, len);
-
-	EVP_PKEY_free(key);
-	return r;
+	return vhsm_pkey_public(decode(m), out, len);
 }
 
 static void context_free(struct vhsm_context **context)

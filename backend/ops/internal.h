@@ -52,10 +52,12 @@ enum vhsm_status vhsm_hash_input(EVP_MD_CTX *md, const struct vhsm_operation *,
 EVP_PKEY *vhsm_pkey_decode(const struct vhsm_material *, const char *type);
 /* PKCS#8 DER into secure memory of *len bytes.  0 or -errno. */
 int vhsm_pkey_encode(EVP_PKEY *, uint8_t *out, size_t *len);
-/* SubjectPublicKeyInfo; as vhsm_family.public_key. */
+/* SubjectPublicKeyInfo; as vhsm_family.public_key.  Frees the key; -EINVAL
+ * for NULL. */
 int vhsm_pkey_public(EVP_PKEY *, uint8_t *out, size_t *len);
-/* OpenSSL's own checks of a private key and that its halves match. */
-bool vhsm_pkey_is_sound(EVP_PKEY *);
+/* OpenSSL's own checks of a private key and that its halves match: 0, or
+ * -EINVAL, also for NULL.  Frees the key. */
+int vhsm_pkey_check(EVP_PKEY *);
 
 /* Delivers a signature made in private memory.  OK or TOO_SMALL. */
 enum vhsm_status vhsm_output_put(struct vhsm_operation *, const uint8_t *bytes,

@@ -70,25 +70,37 @@ int vhsm_pkey_public(EVP_PKEY *key, uint8_t *out, size_t *len)
 	int need = key ? i2d_PUBKEY(key, NULL) : -1;
 	unsigned char *p = out;
 	size_t room = *len;
+	int r = 0;
 
 	if (need <= 0) {
-		ERR_clear_error();
-		return -EINVAL;
+		r = -EINVAL;
+		goto out;
 	}
 	*len = need;
 	if (room < (size_t)need)
-		return -ENOSPC;
-	return i2d_PUBKEY(key, &p) == need ? 0 : -EIO;
+		r = -ENOSPC;
+	else if (i2d_PUBKEY(key, &p) != need)
+		r = -EIO;
+out:
+	if (r < 0)
+		ERR_clear_error();
+	EVP_PKEY_free(key);
+	return r;
 }
 
-bool vhsm_pkey_is_sound(EVP_PKEY *key)
+int vhsm_pkey_check(EVP_PKEY *key)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	bool sound = ctx && EVP_PKEY_check(ctx) == 1;
+	EVP_PKEY_CTX *ctx = NULL;
+	int r = -EINVAL;
 
+	if (key)
+		ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	if (ctx && EVP_PKEY_check(ctx) == 1)
+		r = 0;
 	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
 	ERR_clear_error();
-	return sound;
+	return r;
 }
 
 enum vhsm_status vhsm_output_put(struct vhsm_operation *o, const uint8_t *bytes,
