@@ -349,9 +349,16 @@ enum vhsm_status {
 	VHSM_S_QUOTA = 208,		/* a limit of use is reached */
 	VHSM_S_NOT_FOUND = 209,		/* CANCEL: nothing to cancel */
 	VHSM_S_NO_VERSION = 210,	/* the key has no such version */
+	VHSM_S_UNAPPROVED = 211,	/* all keys are revoked: the guest is not
+					 * (or no longer) as approved */
+	VHSM_S_LEASE_STALE = 212,	/* the guest's monitor has not confirmed
+					 * it recently enough */
+	VHSM_S_VERIFY_ONLY = 213,	/* the guest is restricted to VERIFY,
+					 * MAC_VERIFY and DECRYPT */
 
 	/* 3xx: not now; the same request may succeed later. */
 	VHSM_S_BUSY = 300,		/* no room for more outstanding work */
+	VHSM_S_THROTTLED = 303,		/* the guest's rate is limited for now */
 	VHSM_S_CANCELLED = 301,
 	VHSM_S_GONE = 302,		/* the connection ended first; made by
 					 * the frontend, never on the wire */

@@ -40,6 +40,7 @@
 #define VHSM_FD_BROKER	3	/* engine, vault: socket to the broker */
 #define VHSM_FD_VAULT	4	/* engine: socket to the vault */
 #define VHSM_FD_STATS	5	/* engine: memfd of struct vhsm_engine_stats */
+#define VHSM_FD_GATE	6	/* engine: memfd of struct vhsm_gate, gate.h */
 #define VHSM_FD_ADMIN	4	/* vault: listening socket for vhsmctl */
 
 #define VHSM_MATERIAL_MAX 4096u	/* bytes of key material */

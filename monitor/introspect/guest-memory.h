@@ -43,6 +43,35 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
 						       char *why);
 
 /*
+ * A running domain, by who may map it and nothing else (a monitor domain, whose
+ * target it is): frames is the guest's number of frames, as the toolstack says.
+ * NULL with why.
+ */
+struct vhsm_guest_memory *vhsm_guest_memory_open_target(uint32_t domid,
+							uint64_t frames,
+							char *why);
+
+/* One more than the highest guest frame number there may be. */
+uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *);
+
+/*
+ * The page of a guest frame, of VHSM_GUEST_PAGE_SIZE bytes, good until the next
+ * call of this function; NULL where the guest has none.  Its bytes change while
+ * they are read: what decides something is copied first.  Mapped pages are
+ * kept, in a number that is bounded whatever the guest's size; no system call
+ * for a page that is kept.
+ */
+const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *, uint64_t gfn);
+
+/* Copies len bytes from a guest-physical address; 0, or -EFAULT when not all
+ * are there (buf is then undefined). */
+int vhsm_guest_memory_read(struct vhsm_guest_memory *, uint64_t address,
+			   void *buf, size_t len);
+
+/* Unmaps what is kept, so that frames which the guest gave back can go. */
+void vhsm_guest_memory_forget(struct vhsm_guest_memory *);
+
+/*
  * Visits everything readable; neighbouring pages come in ascending order.  0,
  * -errno with why, or what visit returned.  *stats counts what was visited,
  * whatever the result.

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * baseline.h - approved configurations: what may be booted, and what must stay
+ * true of memory.
+ *
+ * A store of folders, VHSM_BASELINE_DIR/NAME/:
+ *
+ *   manifest.json      what the baseline says (below)
+ *   reference          of the kernel (reference.h), derived from its image
+ *   modules            of its modules (module-reference.h)
+ *   rules.yar          YARA rules; may be missing
+ *   fingerprints.json  of the domain's keys; made by the responder for each
+ *                      start of a monitor, not part of the baseline
+ *
+ * and approvals, VHSM_BASELINE_DIR/approved/UUID.json: for one domain the
+ * digests of the manifests it may run under, signed with the store's Ed25519
+ * key (RFC 8032).  A manifest whose digest is not in there, or an approval
+ * whose signature does not hold, approves nothing.  A changed file of a
+ * baseline changes its manifest's digest, for the manifest has theirs.
+ *
+ *   {"format": "vhsm-baseline", "version": 1, "name": "web-6.1",
+ *    "made": "2026-11-21T12:00:00Z",
+ *    "boot": {"kernel": SHA256, "ramdisk": SHA256 or null, "cmdline": "..."},
+ *    "release": "6.1.0-44-amd64",
+ *    "modules": [{"name": "xen_vhsmfront", "sha256": SHA256}, ...],
+ *    "files": {"reference": SHA256, "modules": SHA256, "rules.yar": SHA256},
+ *    "learned": {CHECK-NAME: ..., ...},
+ *    "learned_from": {"domain": UUID, "time": ...} or null}
+ *
+ * SHA256 is 64 hexadecimal digits.
+ */
+#ifndef VHSM_BASELINE_H
+#define VHSM_BASELINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VHSM_BASELINE_DIR	LOCALSTATEDIR "/lib/vhsm/baselines"
+#define VHSM_BASELINE_NAME_MAX	64u
+#define VHSM_BASELINE_WHY_LEN	256u
+#define VHSM_CMDLINE_MAX	4096u
+
+/* What the toolstack booted a domain with. */
+struct vhsm_boot {
+	uint8_t kernel[32];		/* SHA-256 of the file */
+	bool has_ramdisk;
+	uint8_t ramdisk[32];
+	char cmdline[VHSM_CMDLINE_MAX];
+};
+
+/* Hashes the files: 0 or -errno with why.  ramdisk may be NULL. */
+int vhsm_boot_measure(struct vhsm_boot *, const char *kernel,
+		      const char *ramdisk, const char *cmdline, char *why);
+
+/* Reads dir/name's manifest and checks every file's digest against it: 0 with
+ * *manifest (the caller's) and digest, or -errno with why. */
+int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,
+		       uint8_t digest[32], char *why);
+
+/*
+ * Finds the approved baseline a domain was booted as: 0 with its name and
+ * manifest; -ENOENT when nothing that is approved for it matches, with why
+ * saying what came nearest and what differs; -EBADMSG when the approvals are
+ * not as signed; another -errno.
+ */
+int vhsm_baseline_match(const char *dir, const char *uuid,
+			const struct vhsm_boot *, char name[], json_t **manifest,
+			char *why);
+
+/* Puts what was learned into a baseline, which thereby is a new one that wants
+ * approval.  0 or -errno with why. */
+int vhsm_baseline_set_learned(const char *dir, const char *name,
+			      const char *uuid, json_t *learned, char *why);
+
+#endif /* VHSM_BASELINE_H */

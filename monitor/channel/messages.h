@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * messages.h - what a monitor and the responder say, and its JSON.
+ *
+ *   monitor    HELLO ............................ FOUND ... FINDING* VERDICT
+ *   responder         CONFIGURE  SWEEP(1) ...................... DIRTY* SWEEP(2)
+ *
+ * The responder asks for every sweep and gives the registers with it, so the
+ * age of a verdict is counted from when the sweep was asked for, by the
+ * responder's own clock.  One sweep is under way at a time.  Slices of the full
+ * checks run between sweeps; their findings carry the number of the last.
+ *
+ * Every decoder takes untrusted bytes: unknown members, wrong types, values out
+ * of range and text that is not printable ASCII are refused (-EPROTO with why).
+ */
+#ifndef VHSM_MESSAGES_H
+#define VHSM_MESSAGES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "finding.h"
+#include "kernel.h"
+
+#define VHSM_CHANNEL_VERSION	1u
+#define VHSM_MESSAGE_WHY_LEN	200u
+#define VHSM_CHECK_RUNS_MAX	32u
+
+enum vhsm_frame_type {
+	/* monitor to responder */
+	VHSM_FRAME_HELLO = 1,		/* struct vhsm_hello */
+	VHSM_FRAME_FOUND,		/* the kernel was found: vhsm_found */
+	VHSM_FRAME_FINDING,		/* a confirmed finding */
+	VHSM_FRAME_VERDICT,		/* a sweep is over */
+	VHSM_FRAME_LEARNED,		/* {"check": name, "learned": ...} */
+	VHSM_FRAME_LEARN_DONE,		/* all of them sent */
+	VHSM_FRAME_LOG,			/* {"text": ...}, rate-limited by both */
+	/* responder to monitor */
+	VHSM_FRAME_CONFIGURE = 64,	/* struct vhsm_configure */
+	VHSM_FRAME_SWEEP,		/* struct vhsm_sweep_order */
+	VHSM_FRAME_DIRTY,		/* binary: u64 first frame, then a bitmap;
+					 * little endian, frames ascending */
+	VHSM_FRAME_LEARN,		/* learn, with the next sweep */
+};
+
+struct vhsm_hello {
+	uint32_t version;		/* VHSM_CHANNEL_VERSION */
+	char program[32];		/* "0.1.0" */
+};
+
+struct vhsm_configure {
+	uint32_t domid;			/* of the guest */
+	uint64_t frames;		/* guest frames there may be */
+	uint32_t full_ms;		/* least time between two full scans; 0:
+					 * none is made */
+	uint32_t slice_ms;		/* of full work between two sweeps */
+	json_t *checks;			/* object: name of each check to run,
+					 * its options or null; owned */
+};
+
+struct vhsm_found {
+	uint64_t slide;
+	char release[64];
+};
+
+struct vhsm_sweep_order {
+	uint64_t number;		/* ascending */
+	unsigned vcpu_count;
+	struct vhsm_vcpu vcpu[VHSM_VCPUS_MAX];
+};
+
+/* One check's run in a sweep. */
+struct vhsm_check_run {
+	enum vhsm_check_number check;
+	bool finished;			/* false: it failed (error says why) */
+	uint64_t objects;
+	uint64_t explained;
+	uint64_t us;			/* CPU time */
+	char error[96];
+};
+
+struct vhsm_verdict {
+	uint64_t number;		/* of the sweep */
+	bool clean;			/* every quick check ran, nothing found
+					 * in this sweep or since the last */
+	uint32_t findings;		/* confirmed, in this sweep */
+	uint64_t us;			/* elapsed */
+	uint64_t cpu_us;		/* used by the monitor since it started */
+	uint64_t full_done;		/* full scans finished */
+	unsigned run_count;
+	struct vhsm_check_run run[VHSM_CHECK_RUNS_MAX];
+};
+
+/* Encoders: a new reference, NULL without memory.  Decoders: 0 or -EPROTO with
+ * why (VHSM_MESSAGE_WHY_LEN).  "untrusted" bytes as vhsm_channel_recv gives. */
+json_t *vhsm_hello_encode(const struct vhsm_hello *);
+int vhsm_hello_decode(struct vhsm_hello *, const char *untrusted, size_t len,
+		      char *why);
+json_t *vhsm_configure_encode(const struct vhsm_configure *);
+int vhsm_configure_decode(struct vhsm_configure *, const char *untrusted,
+			  size_t len, char *why);
+json_t *vhsm_found_encode(const struct vhsm_found *);
+int vhsm_found_decode(struct vhsm_found *, const char *untrusted, size_t len,
+		      char *why);
+json_t *vhsm_sweep_order_encode(const struct vhsm_sweep_order *);
+int vhsm_sweep_order_decode(struct vhsm_sweep_order *, const char *untrusted,
+			    size_t len, char *why);
+json_t *vhsm_finding_encode(const struct vhsm_finding *);
+int vhsm_finding_decode(struct vhsm_finding *, const char *untrusted,
+			size_t len, char *why);
+/* The same from JSON that was parsed before (a stored alert). */
+int vhsm_finding_from_json(struct vhsm_finding *, const json_t *untrusted,
+			   char *why);
+json_t *vhsm_verdict_encode(const struct vhsm_verdict *);
+int vhsm_verdict_decode(struct vhsm_verdict *, const char *untrusted,
+			size_t len, char *why);
+int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
+			const char *untrusted, size_t len, char *why);
+
+#endif /* VHSM_MESSAGES_H */

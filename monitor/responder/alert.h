@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * alert.h - alerts: one thing found in one guest, from the finding to what was
+ * done, as an OCSF Detection Finding (class_uid 2004, OCSF 1.3) in JSON lines;
+ * alerts.jsonl(5) says which fields there are.
+ *
+ * The store is a folder: alerts.jsonl, to which a line is appended for every
+ * new alert and every change of one (activity_id 1 create, 2 update, 3 close),
+ * and state for acknowledgements.  The same finding of the same object again
+ * is the same alert, whose count grows; a line is written for that at most
+ * once a minute.  Alerts of one guest are bounded, and what is dropped is
+ * counted.
+ */
+#ifndef VHSM_ALERT_H
+#define VHSM_ALERT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "finding.h"
+#include "policy.h"
+
+#define VHSM_ALERT_DIR		LOCALSTATEDIR "/lib/vhsm/alerts"
+#define VHSM_ALERT_FILE		LOCALSTATEDIR "/log/vhsm/alerts.jsonl"
+#define VHSM_ALERT_WHY_LEN	256u
+#define VHSM_ALERT_UID_LEN	37u	/* a UUID and NUL */
+
+struct vhsm_alerts;
+
+/* Whom it is about. */
+struct vhsm_alert_guest {
+	char uuid[37];
+	char name[80];
+	uint32_t domid;
+	char baseline[64];		/* "" unknown */
+	char policy[64];
+};
+
+/* One step of what was done about it, with its time. */
+struct vhsm_alert_action {
+	enum vhsm_reaction reaction;
+	bool done;			/* false: failed, or only dry-run */
+	bool dry_run;
+	uint64_t time_ms;		/* since the epoch, when it was done */
+	char text[160];			/* "4 keys zeroised in 3 ms" */
+};
+
+/* dir (made if need be) and the JSON lines file; NULL with why.  Reads what is
+ * open from the file. */
+struct vhsm_alerts *vhsm_alerts_open(const char *dir, const char *file,
+				     char *why);
+void vhsm_alerts_close(struct vhsm_alerts **);
+
+/*
+ * A confirmed finding: 0 with uid, *is_new whether it is a new alert.  swept_ms
+ * is when the sweep that found it was asked for, clean_ms when the last clean
+ * one was (0: never): the change happened between the two.  -errno with why.
+ */
+int vhsm_alerts_add(struct vhsm_alerts *, const struct vhsm_alert_guest *,
+		    const struct vhsm_policy *, const struct vhsm_finding *,
+		    uint64_t swept_ms, uint64_t clean_ms,
+		    char uid[VHSM_ALERT_UID_LEN], bool *is_new, char *why);
+
+/* Adds what was done; the alert's line is written again.  For a new alert the
+ * sinks (syslog, command) get it after this, or after add when there is none. */
+int vhsm_alerts_acted(struct vhsm_alerts *, const char *uid,
+		      const struct vhsm_alert_action *, char *why);
+
+/* All open alerts of a guest are closed, with who released it and why. */
+int vhsm_alerts_release(struct vhsm_alerts *, const char *uuid,
+			unsigned admin_uid, const char *reason, char *why);
+int vhsm_alerts_ack(struct vhsm_alerts *, const char *uid, unsigned admin_uid,
+		    const char *note, char *why);
+
+/* The alert's OCSF object, borrowed; NULL: no such. */
+const json_t *vhsm_alerts_find(const struct vhsm_alerts *, const char *uid);
+/* Up to count of those after a uid ("" for all), oldest first: a new array. */
+json_t *vhsm_alerts_list(const struct vhsm_alerts *, const char *after,
+			 bool open_only, unsigned count);
+
+/* After every new or changed alert's line; for "follow". */
+typedef void vhsm_alerts_changed(const json_t *ocsf, void *arg);
+void vhsm_alerts_watch(struct vhsm_alerts *, vhsm_alerts_changed *, void *arg);
+
+#endif /* VHSM_ALERT_H */
