@@ -49,8 +49,9 @@ enum vhsm_segment_kind {
 };
 
 struct vhsm_reference_segment {
-	uint64_t start;			/* link address, page aligned */
-	uint64_t len;			/* bytes, whole pages */
+	uint64_t start;			/* link address */
+	uint64_t len;			/* bytes; the first and last page may
+					 * be shared with the neighbours */
 	const uint8_t *bytes;
 	enum vhsm_segment_kind kind;
 };
@@ -73,7 +74,7 @@ struct vhsm_relocation {
 	uint32_t reserved;
 };
 
-/* All of the image, ascending by at. */
+/* All in the segments, ascending by at. */
 const struct vhsm_relocation *
 vhsm_reference_relocations(const struct vhsm_reference *, size_t *count);
 
