@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checks.c - the table of all checks, in the order they run in.
+ */
+#include "checks.h"
+
+#include <stddef.h>
+
+const struct vhsm_check *const vhsm_checks[] = {
+	/* text */
+
+	/* tables */
+
+	/* processes */
+
+	/* memory */
+
+	NULL
+};
