@@ -22,9 +22,12 @@
  *   syslog = false
  *   on medium { reactions = { "record" } }       # by severity...
  *   on high { reactions = { "revoke" } }
- *   on critical { reactions = { "revoke", "isolate" } }
+ *   on critical { reactions = { "revoke" } }
  *   check yara { reactions = { "record" }        # ...or by check
- *                options = "" }                  # JSON, for the check
+ *                options = "" }                  # JSON object, for the check
+ *
+ * These are the defaults (but for the last line: by default a check's reactions
+ * are those of its severity).  A lease must be longer than two sweeps.
  */
 #ifndef VHSM_POLICY_H
 #define VHSM_POLICY_H
@@ -50,7 +53,10 @@ enum vhsm_reaction {
 	VHSM_REACTIONS
 };
 
+/* NULL: no such reaction. */
 const char *vhsm_reaction_name(enum vhsm_reaction);
+/* The reaction of that name, or -1. */
+int vhsm_reaction_by_name(const char *name);
 
 struct vhsm_policy {
 	char name[VHSM_POLICY_NAME_MAX];
@@ -76,12 +82,18 @@ struct vhsm_policy {
 /* A name: 1..63 of [A-Za-z0-9._-], the first not '.' or '-'. */
 bool vhsm_policy_name_check(const char *name);
 
-/* Reads dir/name.conf: 0, -ENOENT, -EINVAL, with why naming file and line. */
+/* Reads dir/name.conf: 0; -ENOENT, -EINVAL (also for a name that is none) or
+ * another -errno, with why (VHSM_POLICY_WHY_LEN) naming file and line.  Not for
+ * several threads at once. */
 int vhsm_policy_read(struct vhsm_policy *, const char *dir, const char *name,
 		     char *why);
 
-/* The set of reactions to a finding of that check. */
+/* The set of reactions to a finding of that check; RECORD is always in it.
+ * Whether they are done or only written (dry_run) is the caller's to see. */
 uint32_t vhsm_policy_reactions(const struct vhsm_policy *,
 			       enum vhsm_check_number);
+
+/* The lease keys depend on, in ms; 0 none: under dry-run nothing stops keys. */
+uint32_t vhsm_policy_lease(const struct vhsm_policy *);
 
 #endif /* VHSM_POLICY_H */
