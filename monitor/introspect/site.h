@@ -56,7 +56,10 @@ struct vhsm_site_variant {
 	uint8_t len;			/* that of its site */
 	uint8_t slide_at;		/* 32-bit operand to add the slide to;
 					 * 0xff: none */
-	uint8_t reserved[2];
+	uint8_t target_at;		/* 32-bit operand whose target the check
+					 * judges (the site is DYNAMIC): what
+					 * stands there is not compared; 0: none */
+	uint8_t reserved;
 };
 
 /* Ascending by va, not overlapping; *count of them. */

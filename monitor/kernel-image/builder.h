@@ -41,6 +41,8 @@ struct vhsm_builder_variant {
 	const uint8_t *bytes;		/* copied */
 	uint8_t slide_at;		/* of a 32-bit operand to add the slide
 					 * to; VHSM_NO_SLIDE: none */
+	uint8_t target_at;		/* of a 32-bit operand that only the
+					 * running kernel knows; 0: none */
 };
 
 /*
@@ -51,6 +53,11 @@ struct vhsm_builder_variant {
  */
 int vhsm_builder_add_site(struct vhsm_builder *, const struct vhsm_site *site,
 			  const struct vhsm_builder_variant *, size_t count);
+
+/* Adds every place where the kernel patches itself, as the image's tables say
+ * (site-*.c): 0 or -errno with why. */
+int vhsm_builder_add_sites(struct vhsm_builder *, const struct vhsm_image *,
+			   char *why);
 
 /* Replaces path whole, mode 0644.  0; -EEXIST when two sites overlap; another
  * -errno; with why. */
