@@ -9,6 +9,7 @@
 
 #include "audit-chain.h"
 #include "file.h"
+#include "file-read.h"
 #include "seal.h"
 
 static const char checkpoint_label[] = "vhsm audit checkpoint";

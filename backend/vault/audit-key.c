@@ -14,6 +14,7 @@
 
 #include "audit-chain.h"
 #include "file.h"
+#include "file-read.h"
 #include "seal.h"
 #include "secret.h"
 

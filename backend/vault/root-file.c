@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 
 #include "file.h"
+#include "file-read.h"
 #include "hex.h"
 #include "log.h"
 #include "root.h"

@@ -15,7 +15,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include "file.h"
+#include "file-read.h"
 #include "hex.h"
 #include "root.h"
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file.h - small files that must be whole or absent after a crash, and files
- * with secrets that must not be open to others.
+ * file.h - small files that must be whole or absent after a crash.
  */
 #ifndef VHSM_FILE_H
 #define VHSM_FILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,15 +17,6 @@ int vhsm_file_replace(const char *path, const void *bytes, size_t len,
  * (EEXIST). */
 int vhsm_file_make(const char *path, const void *bytes, size_t len,
 		   mode_t mode);
-
-/*
- * Reads at most *len bytes of a regular file into bytes; *len = its size.
- * With secret, a file that group or others may read or write, or that is not
- * ours or root's, is refused.  0, -errno (EFBIG: longer), VHSM_E_DENIED with
- * why.
- */
-int vhsm_file_read(const char *path, bool secret, void *bytes, size_t *len,
-		   char *why);
 
 /* Writes all bytes.  0 or -errno. */
 int vhsm_file_write_all(int fd, const void *bytes, size_t len);
