@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * guest-memory-image.c - memory from a raw file, read in pieces (a mapping
- * would die of a file that is cut short meanwhile).
+ * would die of a file that is cut short meanwhile).  What the file leaves out
+ * (a hole, where the file system tells) is a frame the guest does not have.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,22 +15,22 @@
 
 #include "guest-memory-backend.h"
 
-#define PIECE_LEN	(1u << 20)
+#define CHUNK_PAGES	64u		/* 256 KiB; all of them 128 MiB */
 
 struct image {
 	struct vhsm_guest_memory base;
 	int fd;
-	uint8_t *piece;
 };
 
-/* Fills the piece as far as the file goes: bytes read, or -errno. */
-static ssize_t read_piece(const struct image *image, uint64_t offset)
+/* Reads as far as the file goes: bytes read, or -errno. */
+static ssize_t read_file(const struct image *image, uint64_t offset,
+			 uint8_t *bytes, size_t size)
 {
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < PIECE_LEN) {
-		n = pread(image->fd, image->piece + len, PIECE_LEN - len,
+	while (len < size) {
+		n = pread(image->fd, bytes + len, size - len,
 			  (off_t)(offset + len));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -42,44 +43,86 @@ static ssize_t read_piece(const struct image *image, uint64_t offset)
 	return (ssize_t)len;
 }
 
-static int image_walk(struct vhsm_guest_memory *memory,
-		      vhsm_memory_visit *visit, void *arg,
-		      struct vhsm_memory_stats *stats, char *why)
+/*
+ * The data at or after offset: its first byte's page, or the offset itself
+ * where the file system does not know; UINT64_MAX past the last.  *end is where
+ * it ends at the earliest.
+ */
+static uint64_t find_data(const struct image *image, uint64_t offset,
+			  uint64_t *end)
+{
+	off_t start, hole;
+
+	*end = UINT64_MAX;
+	start = lseek(image->fd, (off_t)offset, SEEK_DATA);
+	if (start < 0)
+		return errno == ENXIO ? UINT64_MAX : offset;
+	hole = lseek(image->fd, start, SEEK_HOLE);
+	if (hole >= 0)
+		*end = (uint64_t)hole;
+	start -= start % VHSM_GUEST_PAGE_SIZE;
+	return (uint64_t)start > offset ? (uint64_t)start : offset;
+}
+
+static int image_load(struct vhsm_guest_memory *memory, uint64_t first,
+		      unsigned count, uint8_t **bytes, uint64_t *present)
 {
 	struct image *image = (struct image *)memory;
-	uint64_t offset = 0;
+	uint64_t start = first * VHSM_GUEST_PAGE_SIZE, at = start, hole;
+	uint64_t end = start + (uint64_t)count * VHSM_GUEST_PAGE_SIZE;
+	uint8_t *copy;
 	ssize_t n;
-	int r;
 
-	for (;;) {
-		n = read_piece(image, offset);
-		if (n < 0) {
-			snprintf(why, VHSM_MEMORY_WHY_LEN,
-				 "reading the image at offset %llu: %s",
-				 (unsigned long long)offset, strerror(-n));
-			return (int)n;
-		}
-		if (n == 0)
-			return 0;
-		stats->pages += ((size_t)n + VHSM_GUEST_PAGE_SIZE - 1) /
-				VHSM_GUEST_PAGE_SIZE;
-		r = visit(offset, image->piece, (size_t)n, arg);
-		if (r)
-			return r;
-		offset += (size_t)n;
+	at = find_data(image, at, &hole);
+	if (at >= end)
+		return 0;
+	copy = aligned_alloc(VHSM_GUEST_PAGE_SIZE, end - start);
+	if (!copy)
+		return -ENOMEM;
+	n = read_file(image, start, copy, end - start);
+	if (n <= 0) {
+		free(copy);
+		return (int)n;
 	}
+	memset(copy + n, 0, end - start - (size_t)n);
+	end = start + (size_t)n;
+	while (at < end) {
+		for (; at < end && at < hole; at += VHSM_GUEST_PAGE_SIZE) {
+			uint64_t page = (at - start) / VHSM_GUEST_PAGE_SIZE;
+
+			present[page / 64] |= UINT64_C(1) << (page % 64);
+		}
+		if (at < end)
+			at = find_data(image, at, &hole);
+	}
+	*bytes = copy;
+	return 0;
+}
+
+static void image_unload(struct vhsm_guest_memory *memory, uint8_t *bytes,
+			 unsigned count)
+{
+	(void)memory;
+	OPENSSL_cleanse(bytes, (size_t)count * VHSM_GUEST_PAGE_SIZE);
+	free(bytes);
 }
 
 static void image_close(struct vhsm_guest_memory *memory)
 {
 	struct image *image = (struct image *)memory;
 
-	if (image->piece)
-		OPENSSL_cleanse(image->piece, PIECE_LEN);
-	free(image->piece);
 	if (image->fd >= 0)
 		close(image->fd);
 	free(image);
+}
+
+static int image_init(struct image *image, uint64_t size)
+{
+	image->base.chunk_pages = CHUNK_PAGES;
+	image->base.chunk_max = GUEST_CHUNK_COUNT_MAX;
+	image->base.frames = size / VHSM_GUEST_PAGE_SIZE +
+			     !!(size % VHSM_GUEST_PAGE_SIZE);
+	return guest_memory_init(&image->base);
 }
 
 struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
@@ -92,18 +135,18 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
 		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
 		return NULL;
 	}
-	image->base.walk = image_walk;
+	image->base.load = image_load;
+	image->base.unload = image_unload;
 	image->base.close = image_close;
 	image->fd = open(path, O_RDONLY | O_CLOEXEC);
-	image->piece = malloc(PIECE_LEN);
 	if (image->fd < 0)
 		snprintf(why, VHSM_MEMORY_WHY_LEN, "%.120s: %s", path,
 			 strerror(errno));
-	else if (!image->piece)
-		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
 	else if (fstat(image->fd, &st) || !S_ISREG(st.st_mode))
 		snprintf(why, VHSM_MEMORY_WHY_LEN,
 			 "%.120s: not an ordinary file", path);
+	else if (image_init(image, (uint64_t)st.st_size))
+		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
 	else
 		return &image->base;
 	image_close(&image->base);

@@ -10,11 +10,11 @@
  *
  * A PV guest's pseudo-physical frames are translated by the table that the
  * guest keeps.  It is the guest's word: a frame it hides from the table is not
- * seen (and shows as unreadable), a frame that is not its own Xen refuses.
+ * seen (and shows as unreadable), a frame that is not its own Xen refuses.  PV
+ * guests have no pages by number here: no kernel is looked for in one.
  */
 #include <xenctrl.h>
 #include <xenguest.h>
-#include <xenforeignmemory.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -23,17 +23,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "guest-memory-backend.h"
+#include "guest-memory-foreign.h"
 
 #define BATCH		1024u		/* frames mapped at once */
 #define SPECIAL_START	0xfe000u	/* special pages stand here .. */
 #define SPECIAL_END	0x100000u	/* .. up to 4 GiB */
 
 struct domain {
-	struct vhsm_guest_memory base;
+	struct foreign foreign;
 	xc_interface *xch;
-	xenforeignmemory_handle *fmem;
-	uint32_t domid;
 };
 
 /* One walk. */
@@ -52,12 +50,12 @@ struct walk {
  * is gone. */
 static int domain_info(const struct domain *d, xc_domaininfo_t *info, char *why)
 {
-	if (xc_domain_getinfolist(d->xch, d->domid, 1, info) == 1 &&
-	    info->domain == d->domid)
+	if (xc_domain_getinfolist(d->xch, d->foreign.domid, 1, info) == 1 &&
+	    info->domain == d->foreign.domid)
 		return 0;
 	snprintf(why, VHSM_MEMORY_WHY_LEN,
 		 "there is no domain %u (xl list shows those there are)",
-		 d->domid);
+		 d->foreign.domid);
 	return -ENOENT;
 }
 
@@ -91,18 +89,18 @@ static int visit_batch(struct walk *w, uint64_t pfn, unsigned count)
 	uint8_t *bytes;
 	int r;
 
-	bytes = xenforeignmemory_map(w->domain->fmem, w->domain->domid,
+	bytes = xenforeignmemory_map(w->domain->foreign.fmem, w->domain->foreign.domid,
 				     PROT_READ, count, w->frame, w->error);
 	if (!bytes) {
 		r = -errno;
 		snprintf(w->why, VHSM_MEMORY_WHY_LEN,
 			 "mapping frames of domain %u from %#llx: %s",
-			 w->domain->domid, (unsigned long long)pfn,
+			 w->domain->foreign.domid, (unsigned long long)pfn,
 			 strerror(-r));
 		return r;
 	}
 	r = visit_runs(w, pfn, bytes, count);
-	xenforeignmemory_unmap(w->domain->fmem, bytes, count);
+	xenforeignmemory_unmap(w->domain->foreign.fmem, bytes, count);
 	return r;
 }
 
@@ -140,12 +138,12 @@ static int walk_translated(struct walk *w)
 	uint64_t next, unused;
 	int r;
 
-	if (xc_domain_maximum_gpfn(w->domain->xch, w->domain->domid,
+	if (xc_domain_maximum_gpfn(w->domain->xch, w->domain->foreign.domid,
 				   &last) < 0) {
 		r = -errno;
 		snprintf(w->why, VHSM_MEMORY_WHY_LEN,
 			 "asking for the last frame of domain %u: %s",
-			 w->domain->domid, strerror(-r));
+			 w->domain->foreign.domid, strerror(-r));
 		return r;
 	}
 	r = walk_range(w, 0, last + 1, true, &next);
@@ -204,11 +202,11 @@ static int walk_pv(struct walk *w)
 	struct xc_domain_meminfo info = { 0 };
 	int r;
 
-	if (xc_map_domain_meminfo(w->domain->xch, w->domain->domid, &info)) {
+	if (xc_map_domain_meminfo(w->domain->xch, w->domain->foreign.domid, &info)) {
 		r = errno ? -errno : -EIO;
 		snprintf(w->why, VHSM_MEMORY_WHY_LEN,
 			 "mapping the frame table of domain %u, a PV guest: %s",
-			 w->domain->domid, strerror(-r));
+			 w->domain->foreign.domid, strerror(-r));
 		return r;
 	}
 	r = walk_table(w, &info);
@@ -249,34 +247,53 @@ static void domain_close(struct vhsm_guest_memory *memory)
 {
 	struct domain *d = (struct domain *)memory;
 
-	if (d->fmem)
-		xenforeignmemory_close(d->fmem);
+	guest_memory_foreign_deinit(&d->foreign);
 	if (d->xch)
 		xc_interface_close(d->xch);
 	free(d);
+}
+
+/* What the domain's kind and size make of the page accessor. */
+static int domain_init(struct domain *d, uint32_t domid, char *why)
+{
+	xc_domaininfo_t info;
+	xen_pfn_t last = 0;
+	int r;
+
+	r = guest_memory_foreign_init(&d->foreign, domid, 0, why);
+	if (r)
+		return r;
+	d->xch = xc_interface_open(NULL, NULL, 0);
+	if (!d->xch) {
+		r = -errno;
+		snprintf(why, VHSM_MEMORY_WHY_LEN,
+			 "opening Xen's privileged interface: %s (is this dom0,"
+			 " root, with xen-privcmd loaded?)", strerror(-r));
+		return r;
+	}
+	r = domain_info(d, &info, why);
+	if (r)
+		return r;
+	if (!(info.flags & XEN_DOMINF_hvm_guest))
+		d->foreign.base.chunk_pages = 0;
+	else if (xc_domain_maximum_gpfn(d->xch, domid, &last) >= 0)
+		d->foreign.base.frames = last + 1;
+	return 0;
 }
 
 struct vhsm_guest_memory *vhsm_guest_memory_open_domain(uint32_t domid,
 							char *why)
 {
 	struct domain *d = calloc(1, sizeof(*d));
-	xc_domaininfo_t info;
+	struct vhsm_guest_memory *m = (struct vhsm_guest_memory *)d;
 
 	if (!d) {
 		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
 		return NULL;
 	}
-	d->base.walk = domain_walk;
-	d->base.close = domain_close;
-	d->domid = domid;
-	d->xch = xc_interface_open(NULL, NULL, 0);
-	d->fmem = xenforeignmemory_open(NULL, 0);
-	if (!d->xch || !d->fmem)
-		snprintf(why, VHSM_MEMORY_WHY_LEN,
-			 "opening Xen's privileged interface: %s (is this dom0,"
-			 " root, with xen-privcmd loaded?)", strerror(errno));
-	else if (!domain_info(d, &info, why))
-		return &d->base;
-	domain_close(&d->base);
-	return NULL;
+	m->walk = domain_walk;
+	m->close = domain_close;
+	if (domain_init(d, domid, why))
+		vhsm_guest_memory_close(&m);
+	return m;
 }

@@ -1,21 +1,243 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest-memory.c - hands on to the kind of memory that was opened.
+ * guest-memory.c - the chunks of a guest's memory that are kept, over whatever
+ * kind of memory was opened.
+ *
+ * A chunk is found by a hash of its number; the one longest unused makes room.
+ * A chunk without any frame is kept as well, so that pointers into nowhere cost
+ * a system call once.
+ *
+ * A mapping outlives what the guest does with the frame: one that it gave back
+ * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
+ * guest open for long forgets a part of the mappings at each of its rounds.
  */
 #include "guest-memory-backend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int guest_memory_init(struct vhsm_guest_memory *m)
+{
+	m->chunk = calloc(m->chunk_max ? m->chunk_max : 1, sizeof(*m->chunk));
+	memset(m->bucket, 0xff, sizeof(m->bucket));
+	return m->chunk ? 0 : -ENOMEM;
+}
+
+static unsigned bucket_of(uint64_t number)
+{
+	return (unsigned)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 54) %
+	       GUEST_BUCKETS;
+}
+
+static struct guest_chunk *find_chunk(struct vhsm_guest_memory *m,
+				      uint64_t number)
+{
+	uint16_t i = m->bucket[bucket_of(number)];
+
+	while (i != GUEST_CHUNK_NONE && m->chunk[i].number != number)
+		i = m->chunk[i].next;
+	return i == GUEST_CHUNK_NONE ? NULL : &m->chunk[i];
+}
+
+/* The place that refers to chunk i, which is in its bucket. */
+static uint16_t *link_to(struct vhsm_guest_memory *m, uint16_t i)
+{
+	uint16_t *link = &m->bucket[bucket_of(m->chunk[i].number)];
+
+	while (*link != i)
+		link = &m->chunk[*link].next;
+	return link;
+}
+
+/* Unloads chunk i; the last in use takes its place. */
+static void drop_chunk(struct vhsm_guest_memory *m, uint16_t i)
+{
+	uint16_t last = (uint16_t)(m->chunk_count - 1);
+
+	*link_to(m, i) = m->chunk[i].next;
+	if (m->chunk[i].bytes)
+		m->unload(m, m->chunk[i].bytes, m->chunk_pages);
+	if (i != last) {
+		*link_to(m, last) = i;
+		m->chunk[i] = m->chunk[last];
+	}
+	m->chunk_count--;
+}
+
+/* The chunk of the lowest tick, of use or of making; there is one. */
+static uint16_t oldest_chunk(const struct vhsm_guest_memory *m, bool made)
+{
+	const struct guest_chunk *c = m->chunk;
+	unsigned i, oldest = 0;
+
+	for (i = 1; i < m->chunk_count; i++)
+		if (made ? c[i].made < c[oldest].made :
+			   c[i].used < c[oldest].used)
+			oldest = i;
+	return (uint16_t)oldest;
+}
+
+static struct guest_chunk *load_chunk(struct vhsm_guest_memory *m,
+				      uint64_t number)
+{
+	struct guest_chunk *c;
+	uint16_t *bucket = &m->bucket[bucket_of(number)];
+
+	if (m->chunk_count == m->chunk_max)
+		drop_chunk(m, oldest_chunk(m, false));
+	c = &m->chunk[m->chunk_count];
+	memset(c, 0, sizeof(*c));
+	if (m->load(m, number * m->chunk_pages, m->chunk_pages, &c->bytes,
+		    c->present))
+		return NULL;
+	c->number = number;
+	c->made = m->tick;
+	c->next = *bucket;
+	*bucket = (uint16_t)m->chunk_count++;
+	return c;
+}
+
+static bool is_present(const struct guest_chunk *c, unsigned page)
+{
+	return c->bytes && c->present[page / 64] >> (page % 64) & 1;
+}
+
+const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
+{
+	struct guest_chunk *c;
+	unsigned page;
+
+	if (gfn >= m->frames || !m->chunk_pages)
+		return NULL;
+	page = (unsigned)(gfn % m->chunk_pages);
+	m->tick++;
+	c = find_chunk(m, gfn / m->chunk_pages);
+	if (c && !is_present(c, page)) {
+		c->used = m->tick;
+		if (!m->appeared || !m->appeared(m, gfn))
+			return NULL;
+		drop_chunk(m, (uint16_t)(c - m->chunk));
+		c = NULL;
+	}
+	if (!c)
+		c = load_chunk(m, gfn / m->chunk_pages);
+	if (!c)
+		return NULL;
+	c->used = m->tick;
+	return is_present(c, page) ?
+	       c->bytes + (size_t)page * VHSM_GUEST_PAGE_SIZE : NULL;
+}
+
+int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,
+			   void *buf, size_t len)
+{
+	uint8_t *to = buf;
+	const uint8_t *page;
+	size_t offset, part;
+
+	while (len) {
+		offset = address % VHSM_GUEST_PAGE_SIZE;
+		part = VHSM_GUEST_PAGE_SIZE - offset;
+		if (part > len)
+			part = len;
+		page = vhsm_guest_memory_page(m,
+					      address / VHSM_GUEST_PAGE_SIZE);
+		if (!page)
+			return -EFAULT;
+		memcpy(to, page + offset, part);
+		to += part;
+		address += part;
+		len -= part;
+	}
+	return 0;
+}
+
+uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *m)
+{
+	return m->frames;
+}
+
+void vhsm_guest_memory_forget(struct vhsm_guest_memory *m)
+{
+	while (m->chunk_count)
+		drop_chunk(m, (uint16_t)(m->chunk_count - 1));
+}
+
+void vhsm_guest_memory_forget_oldest(struct vhsm_guest_memory *m,
+				     unsigned share)
+{
+	unsigned count = (m->chunk_count + share - 1) / share;
+
+	while (count--)
+		drop_chunk(m, oldest_chunk(m, true));
+}
+
+/* Visits the runs of pages that are there among count at bytes. */
+static int visit_runs(uint64_t first, const uint8_t *bytes, unsigned count,
+		      const struct guest_chunk *c, vhsm_memory_visit *visit,
+		      void *arg, struct vhsm_memory_stats *stats)
+{
+	unsigned start = 0, end;
+	int r = 0;
+
+	while (!r) {
+		while (start < count && !is_present(c, start))
+			start++;
+		for (end = start; end < count && is_present(c, end);)
+			end++;
+		if (end == start)
+			break;
+		stats->pages += end - start;
+		r = visit((first + start) * VHSM_GUEST_PAGE_SIZE,
+			  bytes + (size_t)start * VHSM_GUEST_PAGE_SIZE,
+			  (size_t)(end - start) * VHSM_GUEST_PAGE_SIZE, arg);
+		start = end;
+	}
+	return r;
+}
+
+static int walk_chunks(struct vhsm_guest_memory *m, vhsm_memory_visit *visit,
+		       void *arg, struct vhsm_memory_stats *stats, char *why)
+{
+	struct guest_chunk c;
+	uint64_t first;
+	int r = 0;
+
+	for (first = 0; !r && first < m->frames; first += m->chunk_pages) {
+		memset(&c, 0, sizeof(c));
+		r = m->load(m, first, m->chunk_pages, &c.bytes, c.present);
+		if (r) {
+			snprintf(why, VHSM_MEMORY_WHY_LEN,
+				 "reading frames from %#llx: %s",
+				 (unsigned long long)first, strerror(-r));
+			return r;
+		}
+		if (!c.bytes)
+			continue;
+		r = visit_runs(first, c.bytes, m->chunk_pages, &c, visit, arg,
+			       stats);
+		m->unload(m, c.bytes, m->chunk_pages);
+	}
+	return r;
+}
 
 int vhsm_guest_memory_walk(struct vhsm_guest_memory *memory,
 			   vhsm_memory_visit *visit, void *arg,
 			   struct vhsm_memory_stats *stats, char *why)
 {
 	*stats = (struct vhsm_memory_stats){ 0 };
-	return memory->walk(memory, visit, arg, stats, why);
+	return (memory->walk ? memory->walk : walk_chunks)(memory, visit, arg,
+							   stats, why);
 }
 
 void vhsm_guest_memory_close(struct vhsm_guest_memory **memory)
 {
 	if (!*memory)
 		return;
+	vhsm_guest_memory_forget(*memory);
+	free((*memory)->chunk);
 	(*memory)->close(*memory);
 	*memory = NULL;
 }

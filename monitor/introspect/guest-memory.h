@@ -23,8 +23,8 @@ struct vhsm_memory_stats {
 
 /*
  * A run of bytes at a guest-physical address (an image: the offset in the
- * file), whole pages but for an image's end, valid until the return.  Anything
- * but 0 ends the walk, which returns it.
+ * file), whole pages (zeros after an image's end), valid until the return.
+ * Anything but 0 ends the walk, which returns it.
  */
 typedef int vhsm_memory_visit(uint64_t address, const uint8_t *bytes,
 			      size_t len, void *arg);
@@ -38,7 +38,8 @@ typedef int vhsm_memory_visit(uint64_t address, const uint8_t *bytes,
 struct vhsm_guest_memory *vhsm_guest_memory_open_domain(uint32_t domid,
 							char *why);
 
-/* A raw image of memory.  NULL with why. */
+/* A raw, maybe sparse image of memory: guest-physical address = offset; a hole
+ * is a frame that is not there.  NULL with why. */
 struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
 						       char *why);
 
@@ -51,7 +52,8 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_target(uint32_t domid,
 							uint64_t frames,
 							char *why);
 
-/* One more than the highest guest frame number there may be. */
+/* One more than the highest guest frame number there may be; 0 for a PV guest,
+ * which has no pages by number. */
 uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *);
 
 /*
@@ -68,8 +70,13 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *, uint64_t gfn);
 int vhsm_guest_memory_read(struct vhsm_guest_memory *, uint64_t address,
 			   void *buf, size_t len);
 
-/* Unmaps what is kept, so that frames which the guest gave back can go. */
+/* Unmaps what is kept, so that frames which the guest gave back can go, and
+ * ones that it exchanged (or an image that was written) are seen as they are. */
 void vhsm_guest_memory_forget(struct vhsm_guest_memory *);
+/* The same for the part 1 / share of it that was mapped longest ago: called at
+ * every round, no mapping is older than about share rounds. */
+void vhsm_guest_memory_forget_oldest(struct vhsm_guest_memory *,
+				     unsigned share);
 
 /*
  * Visits everything readable; neighbouring pages come in ascending order.  0,

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test-guest-memory.c - pages of a guest: what is kept of them, and how much;
+ * images with holes, and ones that are cut short meanwhile.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest-memory-backend.h"
+
+#define PAGE VHSM_GUEST_PAGE_SIZE
+
+/* A made-up kind of memory: every frame but some is there, and says its own
+ * number; counts what is asked of it. */
+struct fake {
+	struct vhsm_guest_memory base;
+	uint64_t missing;		/* the one frame that is not there */
+	unsigned loads, loaded, loaded_most;
+};
+
+static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
+		     unsigned count, uint8_t **bytes, uint64_t *present)
+{
+	struct fake *f = (struct fake *)m;
+	unsigned i;
+
+	*bytes = calloc(count, PAGE);
+	for (i = 0; i < count; i++) {
+		uint64_t gfn = first + i;
+
+		memcpy(*bytes + i * PAGE, &gfn, sizeof(gfn));
+		if (gfn != f->missing)
+			present[i / 64] |= UINT64_C(1) << (i % 64);
+	}
+	f->loads++;
+	if (++f->loaded > f->loaded_most)
+		f->loaded_most = f->loaded;
+	return 0;
+}
+
+static void fake_unload(struct vhsm_guest_memory *m, uint8_t *bytes,
+			unsigned count)
+{
+	(void)count;
+	((struct fake *)m)->loaded--;
+	free(bytes);
+}
+
+static bool fake_appeared(struct vhsm_guest_memory *m, uint64_t gfn)
+{
+	return ((struct fake *)m)->missing != gfn;
+}
+
+static void fake_close(struct vhsm_guest_memory *m)
+{
+	(void)m;
+}
+
+static struct vhsm_guest_memory *fake_open(struct fake *f)
+{
+	*f = (struct fake){ .missing = UINT64_MAX };
+	f->base.load = fake_load;
+	f->base.unload = fake_unload;
+	f->base.appeared = fake_appeared;
+	f->base.close = fake_close;
+	f->base.frames = 1000;
+	f->base.chunk_pages = 4;
+	f->base.chunk_max = 8;
+	ck_assert_int_eq(guest_memory_init(&f->base), 0);
+	return &f->base;
+}
+
+static uint64_t number_at(struct vhsm_guest_memory *m, uint64_t gfn)
+{
+	const uint8_t *page = vhsm_guest_memory_page(m, gfn);
+	uint64_t number;
+
+	ck_assert_ptr_nonnull(page);
+	memcpy(&number, page, sizeof(number));
+	return number;
+}
+
+START_TEST(pages_are_right_and_kept_ones_bounded)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint64_t i, gfn;
+
+	for (i = 0; i < 20000; i++) {
+		gfn = i * 7919 % 1000;
+		ck_assert_uint_eq(number_at(m, gfn), gfn);
+	}
+	ck_assert_uint_eq(f.loaded_most, 8);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.loaded, 0);
+}
+END_TEST
+
+START_TEST(kept_page_is_not_loaded_again)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint64_t round, gfn;
+
+	for (round = 0; round < 3; round++)
+		for (gfn = 0; gfn < 8 * 4; gfn++)
+			number_at(m, gfn);
+	ck_assert_uint_eq(f.loads, 8);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(longest_unused_makes_room)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint64_t chunk;
+
+	for (chunk = 0; chunk < 8; chunk++)
+		number_at(m, chunk * 4);
+	number_at(m, 0);		/* now chunk 1 is */
+	number_at(m, 8 * 4);
+	ck_assert_uint_eq(f.loads, 9);
+	number_at(m, 0);
+	ck_assert_uint_eq(f.loads, 9);
+	number_at(m, 1 * 4);
+	ck_assert_uint_eq(f.loads, 10);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(forgotten_pages_are_let_go)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint64_t chunk;
+
+	for (chunk = 0; chunk < 8; chunk++)
+		number_at(m, chunk * 4);
+	number_at(m, 0);
+	vhsm_guest_memory_forget_oldest(m, 4);
+	ck_assert_uint_eq(f.loaded, 6);
+	number_at(m, 2 * 4);		/* younger: still kept */
+	ck_assert_uint_eq(f.loads, 8);
+	number_at(m, 0);		/* mapped first, though used last */
+	ck_assert_uint_eq(f.loads, 9);
+	vhsm_guest_memory_forget(m);
+	ck_assert_uint_eq(f.loaded, 0);
+	vhsm_guest_memory_forget_oldest(m, 4);
+	ck_assert_uint_eq(number_at(m, 5), 5);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(frame_that_appears_is_found)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint64_t number;
+
+	f.missing = 6;
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 6));
+	ck_assert_uint_eq(number_at(m, 5), 5);
+	ck_assert_int_eq(vhsm_guest_memory_read(m, 6 * PAGE - 4, &number, 8),
+			 -EFAULT);
+	f.missing = UINT64_MAX;
+	ck_assert_uint_eq(number_at(m, 6), 6);
+	ck_assert_int_eq(vhsm_guest_memory_read(m, 6 * PAGE - 4, &number, 8),
+			 0);
+	ck_assert_uint_eq(number, UINT64_C(6) << 32);
+	ck_assert_uint_eq(f.loaded, 1);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(addresses_past_the_end_are_not_there)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	uint8_t bytes[64];
+
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 1000));
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, UINT64_MAX));
+	ck_assert_int_eq(vhsm_guest_memory_read(m, UINT64_MAX - 8, bytes, 64),
+			 -EFAULT);
+	ck_assert_uint_eq(f.loads, 0);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+static int count_visit(uint64_t address, const uint8_t *bytes, size_t len,
+		       void *arg)
+{
+	uint64_t *sum = arg, gfn;
+	size_t at;
+
+	for (at = 0; at < len; at += PAGE) {
+		memcpy(&gfn, bytes + at, sizeof(gfn));
+		ck_assert_uint_eq(gfn, (address + at) / PAGE);
+		*sum += gfn;
+	}
+	return 0;
+}
+
+START_TEST(walk_visits_all_but_what_is_missing)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	struct vhsm_memory_stats stats;
+	char why[VHSM_MEMORY_WHY_LEN];
+	uint64_t sum = 0;
+
+	f.missing = 501;
+	ck_assert_int_eq(vhsm_guest_memory_walk(m, count_visit, &sum, &stats,
+						why), 0);
+	ck_assert_uint_eq(stats.pages, 999);
+	ck_assert_uint_eq(sum, 999 * 1000 / 2 - 501);
+	ck_assert_uint_eq(f.loaded, 0);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+/* --- images --- */
+
+static char path[] = "/tmp/test-guest-memory.XXXXXX";
+
+/* Pages 1 and 300 hold a letter each; all else is a hole. */
+static int make_image(void)
+{
+	char letters[PAGE];
+	int fd;
+
+	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	memset(letters, 'a', sizeof(letters));
+	ck_assert_int_eq(pwrite(fd, letters, PAGE, 1 * PAGE), PAGE);
+	memset(letters, 'b', sizeof(letters));
+	ck_assert_int_eq(pwrite(fd, letters, PAGE, 300 * PAGE), PAGE);
+	ck_assert_int_eq(ftruncate(fd, 1000 * PAGE), 0);
+	return fd;
+}
+
+static struct vhsm_guest_memory *open_image(void)
+{
+	char why[VHSM_MEMORY_WHY_LEN] = "";
+	struct vhsm_guest_memory *m = vhsm_guest_memory_open_image(path, why);
+
+	ck_assert_msg(m, "%s", why);
+	return m;
+}
+
+START_TEST(hole_of_an_image_is_a_missing_frame)
+{
+	int fd = make_image();
+	struct vhsm_guest_memory *m = open_image();
+	char text[2];
+
+	ck_assert_uint_eq(vhsm_guest_memory_frames(m), 1000);
+	ck_assert_int_eq(vhsm_guest_memory_page(m, 1)[PAGE - 1], 'a');
+	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[0], 'b');
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 0));
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 2));
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 299));
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 999));
+	ck_assert_int_eq(vhsm_guest_memory_read(m, 300 * PAGE, text, 2), 0);
+	ck_assert_int_eq(vhsm_guest_memory_read(m, 300 * PAGE - 1, text, 2),
+			 -EFAULT);
+	vhsm_guest_memory_close(&m);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(image_cut_short_meanwhile_is_no_crash)
+{
+	int fd = make_image();
+	struct vhsm_guest_memory *m = open_image();
+	struct vhsm_memory_stats stats;
+	char why[VHSM_MEMORY_WHY_LEN];
+	uint64_t sum = 0;
+
+	ck_assert_ptr_nonnull(vhsm_guest_memory_page(m, 300));
+	ck_assert_int_eq(ftruncate(fd, 100), 0);
+	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[7], 'b');
+	vhsm_guest_memory_forget(m);
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 300));
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 1));
+	ck_assert_int_eq(vhsm_guest_memory_walk(m, count_visit, &sum, &stats,
+						why), 0);
+	vhsm_guest_memory_close(&m);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(last_page_of_an_odd_image_ends_in_zeros)
+{
+	int fd = make_image();
+	struct vhsm_guest_memory *m;
+
+	ck_assert_int_eq(ftruncate(fd, 300 * PAGE + 10), 0);
+	m = open_image();
+	ck_assert_uint_eq(vhsm_guest_memory_frames(m), 301);
+	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[9], 'b');
+	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[10], 0);
+	vhsm_guest_memory_close(&m);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("guest-memory");
+	TCase *t = tcase_create("guest-memory");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(t, pages_are_right_and_kept_ones_bounded);
+	tcase_add_test(t, kept_page_is_not_loaded_again);
+	tcase_add_test(t, longest_unused_makes_room);
+	tcase_add_test(t, forgotten_pages_are_let_go);
+	tcase_add_test(t, frame_that_appears_is_found);
+	tcase_add_test(t, addresses_past_the_end_are_not_there);
+	tcase_add_test(t, walk_visits_all_but_what_is_missing);
+	tcase_add_test(t, hole_of_an_image_is_a_missing_frame);
+	tcase_add_test(t, image_cut_short_meanwhile_is_no_crash);
+	tcase_add_test(t, last_page_of_an_odd_image_ends_in_zeros);
+	suite_add_tcase(s, t);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
