@@ -4,12 +4,18 @@
  * done, as an OCSF Detection Finding (class_uid 2004, OCSF 1.3) in JSON lines;
  * alerts.jsonl(5) says which fields there are.
  *
- * The store is a folder: alerts.jsonl, to which a line is appended for every
- * new alert and every change of one (activity_id 1 create, 2 update, 3 close),
- * and state for acknowledgements.  The same finding of the same object again
- * is the same alert, whose count grows; a line is written for that at most
- * once a minute.  Alerts of one guest are bounded, and what is dropped is
- * counted.
+ * The store is a folder with a file UID.json for each alert, which survives a
+ * restart of the responder and a rotation of the log; and the log, to which a
+ * line is appended for every new alert and every change of one (activity_id 1
+ * create, 2 update, 3 close).  metadata.sequence grows by one with each line.
+ * The same finding of the same object, while its alert is open, is the same
+ * alert, whose count grows; a line is written for that at most once a minute.
+ *
+ * Open alerts of one guest are at most VHSM_ALERTS_GUEST_MAX: what is found
+ * beyond is counted in the last.  Of closed ones the newest VHSM_ALERTS_CLOSED
+ * are kept; the log has all.
+ *
+ * Of one thread.
  */
 #ifndef VHSM_ALERT_H
 #define VHSM_ALERT_H
@@ -25,6 +31,8 @@
 #define VHSM_ALERT_FILE		LOCALSTATEDIR "/log/vhsm/alerts.jsonl"
 #define VHSM_ALERT_WHY_LEN	256u
 #define VHSM_ALERT_UID_LEN	37u	/* a UUID and NUL */
+#define VHSM_ALERTS_GUEST_MAX	256u
+#define VHSM_ALERTS_CLOSED	1024u
 
 struct vhsm_alerts;
 
@@ -62,25 +70,32 @@ int vhsm_alerts_add(struct vhsm_alerts *, const struct vhsm_alert_guest *,
 		    uint64_t swept_ms, uint64_t clean_ms,
 		    char uid[VHSM_ALERT_UID_LEN], bool *is_new, char *why);
 
-/* Adds what was done; the alert's line is written again.  For a new alert the
- * sinks (syslog, command) get it after this, or after add when there is none. */
+/* Adds what was done to an alert, and writes its line. */
 int vhsm_alerts_acted(struct vhsm_alerts *, const char *uid,
 		      const struct vhsm_alert_action *, char *why);
+
+/*
+ * Tells the policy's sinks, syslog and command, of an alert.  Once for each
+ * new one, when it is known what was done about it.  Never blocks: the command
+ * runs by itself, with the alert on its standard input, for at most
+ * VHSM_ALERT_COMMAND_S seconds; one that cannot be started is logged.
+ */
+#define VHSM_ALERT_COMMAND_S	30u
+void vhsm_alerts_notify(struct vhsm_alerts *, const struct vhsm_policy *,
+			const char *uid);
 
 /* All open alerts of a guest are closed, with who released it and why. */
 int vhsm_alerts_release(struct vhsm_alerts *, const char *uuid,
 			unsigned admin_uid, const char *reason, char *why);
+/* -ENOENT: no such alert. */
 int vhsm_alerts_ack(struct vhsm_alerts *, const char *uid, unsigned admin_uid,
 		    const char *note, char *why);
 
 /* The alert's OCSF object, borrowed; NULL: no such. */
 const json_t *vhsm_alerts_find(const struct vhsm_alerts *, const char *uid);
-/* Up to count of those after a uid ("" for all), oldest first: a new array. */
-json_t *vhsm_alerts_list(const struct vhsm_alerts *, const char *after,
+/* Up to count whose last line came after that sequence, in its order: a new
+ * array of new references. */
+json_t *vhsm_alerts_list(const struct vhsm_alerts *, uint64_t after,
 			 bool open_only, unsigned count);
-
-/* After every new or changed alert's line; for "follow". */
-typedef void vhsm_alerts_changed(const json_t *ocsf, void *arg);
-void vhsm_alerts_watch(struct vhsm_alerts *, vhsm_alerts_changed *, void *arg);
 
 #endif /* VHSM_ALERT_H */
