@@ -25,7 +25,10 @@ static int explain(char **error, int err, const char *path, const char *what)
 	const char *hint = "";
 
 	if (err == ENOENT || err == ECONNREFUSED)
-		hint = "; is vhsmd running? (systemctl start vhsmd)";
+		hint = strstr(path, "responder") ?
+			"; is vhsm-responder running? (systemctl start "
+			"vhsm-responder)" :
+			"; is vhsmd running? (systemctl start vhsmd)";
 	else if (err == EACCES || err == EPERM)
 		hint = "; only root may use it";
 	if (asprintf(error, "%s: %s: %s%s", path, what, strerror(err),

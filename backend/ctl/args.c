@@ -34,6 +34,10 @@ static const struct option_row rows[] = {
 	VALUE("event", event),
 	VALUE("limit", limit),
 	VALUE("interval", interval),
+	VALUE("note", note),
+	VALUE("out", out),
+	VALUE("key", key),
+	FLAG("all", all),
 };
 
 static bool command_takes(const struct ctl_command *command, const char *name,

@@ -17,12 +17,16 @@ enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
 			  const char *method, json_t *params, int fd,
 			  json_t **result)
 {
+	static const char *const sockets[] = {
+		[CTL_BROKER] = "vhsmd.sock", [CTL_VAULT] = "vault.sock",
+		[CTL_RESPONDER] = "responder.sock",
+	};
 	char path[PATH_MAX], *code, *error;
 	enum ctl_exit ret = CTL_OK;
 
 	snprintf(path, sizeof(path), "%s/%s",
 		 args->run_dir ? args->run_dir : RUNDIR "/vhsm",
-		 daemon == CTL_VAULT ? "vault.sock" : "vhsmd.sock");
+		 sockets[daemon]);
 	if (vhsm_rpc_call_sync(path, method, params, fd, result, &code,
 			       &error)) {
 		fprintf(stderr, "vhsmctl: %s\n",

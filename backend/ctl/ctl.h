@@ -36,6 +36,10 @@ struct ctl_args {
 	const char *event;
 	const char *limit;
 	const char *interval;
+	const char *note;
+	const char *out;
+	const char *key;
+	bool all;
 	const char *operand;		/* what is no option; at most one */
 };
 
@@ -54,6 +58,7 @@ extern const struct ctl_command ctl_device_commands[];
 extern const struct ctl_command ctl_status_commands[];
 extern const struct ctl_command ctl_audit_commands[];
 extern const struct ctl_command ctl_unit_commands[];
+extern const struct ctl_command ctl_alert_commands[];
 
 /* --- args.c --- */
 
@@ -70,7 +75,7 @@ bool ctl_number(const char *option, const char *text, long min, long max,
 
 /* --- call.c --- */
 
-enum ctl_daemon { CTL_BROKER, CTL_VAULT };
+enum ctl_daemon { CTL_BROKER, CTL_VAULT, CTL_RESPONDER };
 
 /* params is stolen.  CTL_OK with *result, the caller's; or what to exit with,
  * having said why. */

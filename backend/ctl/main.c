@@ -12,7 +12,7 @@
 
 static const struct ctl_command *const families[] = {
 	ctl_status_commands, ctl_key_commands, ctl_device_commands,
-	ctl_audit_commands, ctl_unit_commands,
+	ctl_audit_commands, ctl_unit_commands, ctl_alert_commands,
 };
 
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -32,9 +32,9 @@ static void help_print(FILE *out)
 	      "  --help         of a command: what it does\n"
 	      "  --version\n"
 	      "\n"
-	      "Exit status: 0 done; 1 failed; 2 not understood; 3 vhsmd or "
-	      "its vault\ncannot be reached; 4 the audit log does not "
-	      "verify.\n", out);
+	      "Exit status: 0 done; 1 failed; 2 not understood; 3 the "
+	      "daemon cannot be\nreached; 4 the audit log or a bundle of "
+	      "evidence does not verify.\n", out);
 }
 
 static const struct ctl_command *command_find(const char *family,

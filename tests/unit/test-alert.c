@@ -51,7 +51,7 @@ static void store_open(void)
 
 static void setup(void)
 {
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memset(dir + strlen(dir) - 6, 'X', 6);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(store, sizeof(store), "%s/alerts", dir);
 	snprintf(log_path, sizeof(log_path), "%s/alerts.jsonl", dir);
@@ -85,6 +85,11 @@ static const char *add(const struct vhsm_alert_guest *guest,
 					 1000, uid, &is_new, why), 0);
 	ck_assert_int_eq(is_new, want_new);
 	return uid;
+}
+
+static void uid_copy(char uid[VHSM_ALERT_UID_LEN], const char *from)
+{
+	memcpy(uid, from, VHSM_ALERT_UID_LEN);
 }
 
 static unsigned log_lines(void)
@@ -181,7 +186,7 @@ START_TEST(the_same_thing_again_is_the_same_alert)
 {
 	char first[VHSM_ALERT_UID_LEN];
 
-	strcpy(first, add(&web, "sys_call_table[62]", true));
+	uid_copy(first, add(&web, "sys_call_table[62]", true));
 	ck_assert_str_eq(add(&web, "sys_call_table[62]", false), first);
 	ck_assert_int_eq(number(vhsm_alerts_find(alerts, first), "count"), 2);
 	ck_assert_uint_eq(log_lines(), 1);
@@ -242,8 +247,8 @@ START_TEST(alerts_survive_a_restart_and_keep_their_order)
 	char first[VHSM_ALERT_UID_LEN], second[VHSM_ALERT_UID_LEN];
 	json_t *list;
 
-	strcpy(first, add(&web, "a", true));
-	strcpy(second, add(&web, "b", true));
+	uid_copy(first, add(&web, "a", true));
+	uid_copy(second, add(&web, "b", true));
 	ck_assert_int_eq(vhsm_alerts_ack(alerts, first, 0, "looking", why), 0);
 	vhsm_alerts_close(&alerts);
 	store_open();
@@ -265,7 +270,7 @@ START_TEST(a_release_closes_the_alerts_of_that_guest_only)
 	char first[VHSM_ALERT_UID_LEN];
 	json_t *list;
 
-	strcpy(first, add(&web, "a", true));
+	uid_copy(first, add(&web, "a", true));
 	add(&web, "b", true);
 	add(&db, "a", true);
 	ck_assert_int_eq(vhsm_alerts_release(alerts, web.uuid, 0, "reinstalled",

@@ -35,7 +35,7 @@ static void setup(void)
 	json_t *alert = json_pack("{s:i}", "count", 1);
 	json_t *lines = json_pack("[{s:i}, {s:i}]", "seq", 1, "seq", 2);
 
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memset(dir + strlen(dir) - 6, 'X', 6);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(keys, sizeof(keys), "%s/keys", dir);
 	snprintf(public, sizeof(public), "%s/evidence.pub", keys);
@@ -130,15 +130,15 @@ END_TEST
 
 START_TEST(another_hosts_key_does_not_verify)
 {
-	char other[PATH_MAX + 16], bundle2[PATH_MAX];
+	char other[PATH_MAX + 16], pem[PATH_MAX + 32], bundle2[PATH_MAX];
 	json_t *report;
 
 	snprintf(other, sizeof(other), "%s/other", dir);
 	ck_assert_int_eq(vhsm_evidence_begin(dir, "incident-2", bundle2, why),
 			 0);
 	ck_assert_int_eq(vhsm_evidence_seal(bundle2, other, why), 0);
-	strcat(other, "/evidence.pub");
-	ck_assert_int_eq(vhsm_evidence_verify(bundle, other, &report, why),
+	snprintf(pem, sizeof(pem), "%s/evidence.pub", other);
+	ck_assert_int_eq(vhsm_evidence_verify(bundle, pem, &report, why),
 			 -EBADMSG);
 }
 END_TEST
