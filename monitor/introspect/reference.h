@@ -46,6 +46,9 @@ enum vhsm_segment_kind {
 					 * image but for relocations and sites */
 	VHSM_SEGMENT_RO_AFTER_INIT = 3,	/* filled at boot, then read-only: the
 					 * image's bytes say nothing */
+	VHSM_SEGMENT_INIT = 4,		/* what boot fills gates from (the
+					 * tables of idt.c), gone since; to
+					 * derive from, not to compare */
 };
 
 struct vhsm_reference_segment {
