@@ -4,9 +4,10 @@
  *
  * A check looks at the guest as it runs, so what it sees may be half done: a
  * module being loaded, a process being made.  It reports what it sees; the
- * scanner runs it again (confirm.c) and lets through only what is reported
- * again, of the same object.  So a check keeps no suspicion between runs, but
- * may keep what makes the next run fast.
+ * runner (run.h) runs it again and lets through only what is reported again,
+ * of the same object.  So a check keeps no suspicion between runs, but may keep
+ * what makes the next run fast.  A FULL check is too slow for that: it reads
+ * again what it found before it reports it.
  *
  * All of the guest is untrusted: work is bounded, and what cannot be read or
  * makes no sense is an error of the run (-EFAULT, -ELOOP, -E2BIG with why)
