@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reference-tool.c - vhsm-reference: makes the reference of a kernel image and
+ * says what is in it; for those who work on this, and for tests.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "builder.h"
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void print(const struct vhsm_reference *reference,
+		  const struct vhsm_builder_counts *counts)
+{
+	printf("release        %s\n", vhsm_reference_release(reference));
+	printf("text           %zu bytes\n", counts->text_len);
+	printf("rodata         %zu bytes\n", counts->rodata_len);
+	printf("ro-after-init  %zu bytes\n", counts->ro_after_init_len);
+	printf("relocations    %zu\n", counts->relocations);
+	printf("symbols        %zu\n", counts->symbols);
+	printf("sites          %zu with %zu variants\n", counts->sites,
+	       counts->variants);
+	printf("file           %zu bytes\n", counts->file_len);
+}
+
+int main(int argc, char **argv)
+{
+	char why[VHSM_BUILDER_WHY_LEN] = "";
+	struct vhsm_builder_counts counts;
+	struct vhsm_reference *reference;
+	double start = seconds(), made;
+
+	if (argc != 3 || argv[1][0] == '-') {
+		fprintf(stderr, "usage: vhsm-reference KERNEL FILE\n\n"
+			"Makes the reference FILE of the kernel image KERNEL "
+			"(vmlinuz or vmlinux).\n");
+		return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
+	}
+	if (vhsm_reference_make(argv[1], argv[2], &counts, why)) {
+		fprintf(stderr, "vhsm-reference: %s: %s\n", argv[1], why);
+		return 1;
+	}
+	made = seconds();
+	reference = vhsm_reference_open(argv[2], why);
+	if (!reference) {
+		fprintf(stderr, "vhsm-reference: %s\n", why);
+		return 1;
+	}
+	print(reference, &counts);
+	printf("made in        %.2f s, opened in %.3f s\n", made - start,
+	       seconds() - made);
+	vhsm_reference_close(&reference);
+	return 0;
+}
