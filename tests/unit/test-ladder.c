@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +161,8 @@ START_TEST(the_strictest_level_counts_while_the_incident_is_open)
 	watch.clean_ms = 100000;
 	incident.open = true;
 	incident.rate = 7;
-	strcpy(incident.reason, "kernel-text: _text");
+	snprintf(incident.reason, sizeof(incident.reason),
+		 "kernel-text: _text");
 	incident.done = BIT(THROTTLE);
 	vhsm_ladder_gate(&gate, &policy, &incident, &watch, 101200);
 	ck_assert_int_eq(gate.level, VHSM_GATE_THROTTLED);
@@ -185,8 +187,10 @@ START_TEST(an_incident_survives_being_written_down)
 	json_t *json;
 
 	incident.open = true;
-	strcpy(incident.uid, "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01");
-	strcpy(incident.reason, "kernel-text: _text");
+	snprintf(incident.uid, sizeof(incident.uid),
+		 "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01");
+	snprintf(incident.reason, sizeof(incident.reason),
+		 "kernel-text: _text");
 	incident.opened_ms = UINT64_C(1795273200123);
 	incident.done = BIT(REVOKE) | BIT(ISOLATE);
 	incident.rate = 9;
