@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "rpc-alerts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alert-json.h"
+
+/* Alerts of one answer: the longest has some 8 KiB, an answer 128. */
+#define PAGE 8u
+#define NOTE_MAX 400u
+
+static const char *text_of(const json_t *params, const char *name)
+{
+	const char *text = json_string_value(json_object_get(params, name));
+
+	return text ? text : "";
+}
+
+static bool is_of(const json_t *alert, const char *domain)
+{
+	const json_t *guest = json_array_get(json_object_get(alert,
+		"resources"), 0);
+
+	return !domain[0] || !strcmp(domain, vhsm_alert_guest_uuid(alert)) ||
+		!strcmp(domain, text_of(guest, "name"));
+}
+
+static void list(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+		 const json_t *params)
+{
+	const json_t *after = json_object_get(params, "after");
+	const char *domain = text_of(params, "domain");
+	bool open = json_is_true(json_object_get(params, "open"));
+	json_t *all, *page, *alert, *next = json_null();
+	size_t i;
+
+	if (after && (!json_is_integer(after) || json_integer_value(after) < 0)) {
+		vhsm_rpc_error(call, "bad-request",
+			       "after: must be a sequence number");
+		return;
+	}
+	all = vhsm_alerts_list(alerts, json_integer_value(after), open,
+			       UINT32_MAX);
+	page = json_array();
+	json_array_foreach(all, i, alert) {
+		if (!is_of(alert, domain))
+			continue;
+		if (json_array_size(page) == PAGE) {
+			next = json_integer(vhsm_alert_sequence(
+				json_array_get(page, PAGE - 1)));
+			break;
+		}
+		json_array_append(page, alert);
+	}
+	json_decref(all);
+	vhsm_rpc_result(call, json_pack("{s:o, s:o}", "alerts", page, "next",
+					next));
+}
+
+static void show(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+		 const json_t *params)
+{
+	const json_t *alert = vhsm_alerts_find(alerts, text_of(params, "uid"));
+
+	if (alert)
+		vhsm_rpc_result(call, json_deep_copy(alert));
+	else
+		vhsm_rpc_error(call, "not-found", "no alert has this UID; "
+			       "vhsmctl alerts list --all has those that are "
+			       "kept");
+}
+
+/* What an admin wrote goes into a log, so it has to be harmless there, too. */
+static bool note_check(const char *note)
+{
+	for (const char *p = note; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			return false;
+	return strlen(note) <= NOTE_MAX;
+}
+
+static void ack(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+		const json_t *params)
+{
+	const char *uid = text_of(params, "uid"), *note = text_of(params,
+								  "note");
+	char why[VHSM_ALERT_WHY_LEN];
+	int r;
+
+	if (!note_check(note)) {
+		vhsm_rpc_error(call, "bad-request", "note: at most %u bytes, "
+			       "without control characters", NOTE_MAX);
+		return;
+	}
+	r = vhsm_alerts_ack(alerts, uid, vhsm_rpc_caller_uid(call), note, why);
+	if (r)
+		vhsm_rpc_error(call, r == -ENOENT ? "not-found" :
+			       r == -EALREADY ? "bad-request" : "internal",
+			       "%s", why);
+	else
+		vhsm_rpc_result(call, json_pack("{s:s}", "uid", uid));
+}
+
+bool vhsm_rpc_alerts(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+		     const char *method, const json_t *params)
+{
+	static const struct {
+		const char *method;
+		void (*run)(struct vhsm_alerts *, struct vhsm_rpc_call *,
+			    const json_t *);
+	} methods[] = {
+		{ "alerts.list", list },
+		{ "alerts.show", show },
+		{ "alerts.ack", ack },
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (strcmp(methods[i].method, method))
+			continue;
+		methods[i].run(alerts, call, params);
+		return true;
+	}
+	return false;
+}
