@@ -40,7 +40,7 @@ static const char *segments_check(const struct vhsm_reference *reference)
 		    s->len == 0 || s->len > h->image_end - s->start)
 			return "is damaged: segments out of order";
 		if (s->kind < VHSM_SEGMENT_TEXT ||
-		    s->kind > VHSM_SEGMENT_RO_AFTER_INIT ||
+		    s->kind > VHSM_SEGMENT_INIT ||
 		    (s->kind == VHSM_SEGMENT_RO_AFTER_INIT) == !!s->bytes)
 			return "is damaged: a segment of no kind";
 		last = s->start + s->len;
@@ -85,7 +85,8 @@ static const char *variants_check(const struct vhsm_reference *reference,
 		    v->bytes_at > h->variant_bytes.count ||
 		    v->len > h->variant_bytes.count - v->bytes_at)
 			return "is damaged: a variant without its bytes";
-		if (v->slide_at != 0xff && v->slide_at + 4u > v->len)
+		if ((v->slide_at != 0xff && v->slide_at + 4u > v->len) ||
+		    (v->target_at != 0 && v->target_at + 4u > v->len))
 			return "is damaged: a variant's operand outside it";
 	}
 	return NULL;

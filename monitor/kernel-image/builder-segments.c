@@ -2,7 +2,8 @@
 /*
  * builder-segments.c - which of an image stays, and stays as it is: text, and
  * the read-only data around what boot fills (include/asm-generic/vmlinux.lds.h:
- * RO_DATA and RO_AFTER_INIT_DATA).
+ * RO_DATA and RO_AFTER_INIT_DATA).  And a little that does not stay, from which
+ * the kernel fills what the checks look at.
  *
  * The bytes are taken as the loader takes them, by program headers, so what
  * fills the gaps between sections is there, too.
@@ -127,6 +128,42 @@ static int add_rodata(struct vhsm_builder *b, char *why)
 	return r;
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+
+	return len >= end_len && !strcmp(name + len - end_len, end);
+}
+
+/*
+ * The tables that interrupt gates are made from (early_idts, def_idts, and so
+ * on in arch/x86/kernel/idt.c): each from its symbol to the next one.
+ */
+static int add_init(struct vhsm_builder *b, char *why)
+{
+	const struct vhsm_image_symbol *s;
+	uint64_t init_start, init_end;
+	size_t i, count;
+	int r;
+
+	r = need(b, "__init_begin", &init_start, why);
+	if (!r)
+		r = need(b, "__init_end", &init_end, why);
+	s = vhsm_image_symbols(b->image, &count);
+	for (i = 0; !r && i + 1 < count; i++) {
+		uint64_t start = s[i].va;
+
+		if (start < init_start || start >= init_end ||
+		    !ends_with(s[i].name, "_idts"))
+			continue;
+		/* Tables side by side are one segment. */
+		while (i + 2 < count && ends_with(s[i + 1].name, "_idts"))
+			i++;
+		r = add(b, start, s[i + 1].va, VHSM_SEGMENT_INIT, why);
+	}
+	return r;
+}
+
 static int check_order(const struct vhsm_builder *b, char *why)
 {
 	bool text = false, rodata = false;
@@ -200,6 +237,8 @@ int builder_find_segments(struct vhsm_builder *b, char *why)
 	r = add_text(b, why);
 	if (!r)
 		r = add_rodata(b, why);
+	if (!r)
+		r = add_init(b, why);
 	if (r)
 		return r;
 	qsort(b->segment, b->segment_count, sizeof(b->segment[0]), compare);

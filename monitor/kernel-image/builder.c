@@ -74,13 +74,14 @@ static bool is_known(const struct vhsm_builder *b, const struct vhsm_site *site,
 {
 	size_t i;
 
-	if (new->slide_at == VHSM_NO_SLIDE &&
+	if (new->slide_at == VHSM_NO_SLIDE && new->target_at == 0 &&
 	    !memcmp(own, new->bytes, site->len))
 		return true;
 	for (i = site->first_variant; i < b->variant_count; i++) {
 		const struct vhsm_site_variant *v = &b->variant[i];
 
 		if (v->slide_at == new->slide_at &&
+		    v->target_at == new->target_at &&
 		    !memcmp(b->variant_bytes + v->bytes_at, new->bytes,
 			    site->len))
 			return true;
@@ -95,6 +96,7 @@ static void add_variant(struct vhsm_builder *b, uint32_t len,
 		.bytes_at = (uint32_t)b->variant_bytes_len,
 		.len = (uint8_t)len,
 		.slide_at = new->slide_at,
+		.target_at = new->target_at,
 	};
 	memcpy(b->variant_bytes + b->variant_bytes_len, new->bytes, len);
 	b->variant_bytes_len += len;
@@ -111,8 +113,10 @@ static bool site_check(const struct vhsm_site *site,
 	    (count && site->len > UINT8_MAX))
 		return false;
 	for (i = 0; i < count; i++)
-		if (variant[i].slide_at != VHSM_NO_SLIDE &&
-		    variant[i].slide_at + 4u > site->len)
+		if ((variant[i].slide_at != VHSM_NO_SLIDE &&
+		     variant[i].slide_at + 4u > site->len) ||
+		    (variant[i].target_at != 0 &&
+		     variant[i].target_at + 4u > site->len))
 			return false;
 	return true;
 }
