@@ -32,7 +32,8 @@ struct vhsm_channel *vhsm_channel_from_socket(int fd);
 void vhsm_channel_close(struct vhsm_channel **);
 
 /* Becomes readable when there may be something to do: then call
- * vhsm_channel_recv until it says there is nothing. */
+ * vhsm_channel_recv until it says there is nothing.  So, too, once when the
+ * channel is new: what was there before makes nothing readable. */
 int vhsm_channel_fd(const struct vhsm_channel *);
 
 /* 0; -ENOBUFS over the backlog; -EPIPE when the peer is gone; -EMSGSIZE. */

@@ -8,7 +8,11 @@
  * The responder asks for every sweep and gives the registers with it, so the
  * age of a verdict is counted from when the sweep was asked for, by the
  * responder's own clock.  One sweep is under way at a time.  Slices of the full
- * checks run between sweeps; their findings carry the number of the last.
+ * checks run between sweeps; their findings count in the next verdict.
+ *
+ * The DIRTY frames before a SWEEP tell what was written since the SWEEP before;
+ * a guest frame in none of them was not written.  A SWEEP without any says that
+ * no log was kept, and all is taken as written.
  *
  * Every decoder takes untrusted bytes: unknown members, wrong types, values out
  * of range and text that is not printable ASCII are refused (-EPROTO with why).
@@ -21,12 +25,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "channel.h"
 #include "finding.h"
 #include "kernel.h"
 
 #define VHSM_CHANNEL_VERSION	1u
 #define VHSM_MESSAGE_WHY_LEN	200u
 #define VHSM_CHECK_RUNS_MAX	32u
+#define VHSM_LOG_TEXT_LEN	256u
+#define VHSM_DOMID_MAX		32751u
+#define VHSM_DIRTY_FRAMES	(8u * (VHSM_FRAME_MAX - 8u))
+#define VHSM_FRAMES_MAX		(UINT64_C(1) << 36)	/* 256 TiB */
 
 enum vhsm_frame_type {
 	/* monitor to responder */
@@ -40,8 +49,8 @@ enum vhsm_frame_type {
 	/* responder to monitor */
 	VHSM_FRAME_CONFIGURE = 64,	/* struct vhsm_configure */
 	VHSM_FRAME_SWEEP,		/* struct vhsm_sweep_order */
-	VHSM_FRAME_DIRTY,		/* binary: u64 first frame, then a bitmap;
-					 * little endian, frames ascending */
+	VHSM_FRAME_DIRTY,		/* binary: u64 first frame, a multiple of
+					 * 8, then a bitmap; little endian */
 	VHSM_FRAME_LEARN,		/* learn, with the next sweep */
 };
 
@@ -116,7 +125,22 @@ int vhsm_finding_from_json(struct vhsm_finding *, const json_t *untrusted,
 json_t *vhsm_verdict_encode(const struct vhsm_verdict *);
 int vhsm_verdict_decode(struct vhsm_verdict *, const char *untrusted,
 			size_t len, char *why);
+json_t *vhsm_learned_encode(const struct vhsm_check_info *check,
+			    json_t *learned);
 int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 			const char *untrusted, size_t len, char *why);
+/* text: printable ASCII, or the decoder refuses it. */
+json_t *vhsm_log_encode(const char *text);
+int vhsm_log_decode(char text[VHSM_LOG_TEXT_LEN], const char *untrusted,
+		    size_t len, char *why);
+
+/* A DIRTY frame of the guest frames from first (a multiple of 8), at bits[0]:
+ * its length.  As many of the frames as fit; at most VHSM_DIRTY_FRAMES. */
+size_t vhsm_dirty_encode(uint8_t payload[VHSM_FRAME_MAX], uint64_t first,
+			 const uint8_t *bits, uint64_t frames);
+/* *bits points into untrusted; frames: the guest has so many. */
+int vhsm_dirty_decode(uint64_t *first, const uint8_t **bits, size_t *len,
+		      uint64_t frames, const uint8_t *untrusted,
+		      size_t untrusted_len, char *why);
 
 #endif /* VHSM_MESSAGES_H */
