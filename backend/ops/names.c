@@ -63,9 +63,16 @@ static const struct {
 	{ VHSM_S_QUOTA, "quota", "a limit of use is reached" },
 	{ VHSM_S_NOT_FOUND, "not-found", "there is nothing to cancel" },
 	{ VHSM_S_NO_VERSION, "no-version", "the key has no such version" },
+	{ VHSM_S_UNAPPROVED, "unapproved", "revoked: guest not approved" },
+	{ VHSM_S_LEASE_STALE, "lease-stale",
+	  "the guest's monitor has not confirmed it recently" },
+	{ VHSM_S_VERIFY_ONLY, "verify-only",
+	  "the guest may only verify and decrypt" },
 	{ VHSM_S_BUSY, "busy", "no room for more outstanding work; try again" },
 	{ VHSM_S_CANCELLED, "cancelled", "cancelled" },
 	{ VHSM_S_GONE, "gone", "the device went away; try again" },
+	{ VHSM_S_THROTTLED, "throttled",
+	  "the guest's rate is limited for now; try again" },
 	{ VHSM_S_INTERNAL, "internal", "the backend failed; see its log" },
 };
 

@@ -402,9 +402,9 @@ static bool status_known(u16 status)
 {
 	return status == VHSM_S_OK ||
 	       (status >= VHSM_S_BAD_OP && status <= VHSM_S_BAD_NAME) ||
-	       (status >= VHSM_S_NO_KEY && status <= VHSM_S_NO_VERSION) ||
+	       (status >= VHSM_S_NO_KEY && status <= VHSM_S_VERIFY_ONLY) ||
 	       status == VHSM_S_BUSY || status == VHSM_S_CANCELLED ||
-	       status == VHSM_S_INTERNAL;
+	       status == VHSM_S_THROTTLED || status == VHSM_S_INTERNAL;
 }
 
 static u32 output_len_check(struct vhsm_queue *queue,

@@ -31,8 +31,10 @@ static const struct status_row statuses[] = {
 	STATUS(NO_KEY), STATUS(BAD_HANDLE), STATUS(NOT_PERMITTED),
 	STATUS(WRONG_TYPE), STATUS(DISABLED), STATUS(REVOKED),
 	STATUS(BAD_SIGNATURE), STATUS(BAD_TAG), STATUS(QUOTA),
-	STATUS(NOT_FOUND), STATUS(NO_VERSION),
+	STATUS(NOT_FOUND), STATUS(NO_VERSION), STATUS(UNAPPROVED),
+	STATUS(LEASE_STALE), STATUS(VERIFY_ONLY),
 	STATUS(BUSY), STATUS(CANCELLED), STATUS(GONE),
+	STATUS(THROTTLED),
 	STATUS(INTERNAL),
 };
 
@@ -77,10 +79,18 @@ static const struct error_text texts[] = {
 		"started" },
 	{ VHSM_E_NO_VERSION, "the key has no such version: it was retired, "
 		"or the data belongs to another key" },
+	{ VHSM_E_UNAPPROVED, "revoked: guest not approved: only the "
+		"administrator can release it" },
+	{ VHSM_E_LEASE_STALE, "integrity lease is stale: the guest's monitor "
+		"has not confirmed it recently" },
+	{ VHSM_E_VERIFY_ONLY, "this guest may only verify and decrypt for now: "
+		"its integrity is in doubt; ask the administrator" },
 	{ VHSM_E_BUSY, "no room for more work at present: try again" },
 	{ VHSM_E_CANCELLED, "the request was cancelled" },
 	{ VHSM_E_GONE, "the device is away: try again; if it stays away, is "
 		"vhsmd running in the control domain?" },
+	{ VHSM_E_THROTTLED, "the rate at which this guest may use keys is "
+		"limited for now: try again later, or less often" },
 	{ VHSM_E_INTERNAL, "the backend failed: its log in the control "
 		"domain says why" },
 	{ VHSM_E_FORKED, "the handle belongs to the parent process: open the "

@@ -80,9 +80,13 @@ enum vhsm_error {
 	VHSM_E_QUOTA = VHSM_E_STATUS(VHSM_S_QUOTA),
 	VHSM_E_NOT_FOUND = VHSM_E_STATUS(VHSM_S_NOT_FOUND),
 	VHSM_E_NO_VERSION = VHSM_E_STATUS(VHSM_S_NO_VERSION),
+	VHSM_E_UNAPPROVED = VHSM_E_STATUS(VHSM_S_UNAPPROVED),
+	VHSM_E_LEASE_STALE = VHSM_E_STATUS(VHSM_S_LEASE_STALE),
+	VHSM_E_VERIFY_ONLY = VHSM_E_STATUS(VHSM_S_VERIFY_ONLY),
 	VHSM_E_BUSY = VHSM_E_STATUS(VHSM_S_BUSY),
 	VHSM_E_CANCELLED = VHSM_E_STATUS(VHSM_S_CANCELLED),
 	VHSM_E_GONE = VHSM_E_STATUS(VHSM_S_GONE),
+	VHSM_E_THROTTLED = VHSM_E_STATUS(VHSM_S_THROTTLED),
 	VHSM_E_INTERNAL = VHSM_E_STATUS(VHSM_S_INTERNAL),
 
 	/* The library's own. */
@@ -213,7 +217,10 @@ const char *vhsm_key_type_name(uint16_t key_type);
  * -VHSM_E_NO_SPACE when input and output together exceed the slice (nothing
  * is split), -VHSM_E_GONE when the device stayed away for vhsm_set_retry(),
  * -VHSM_E_BAD_HANDLE, -VHSM_E_NOT_PERMITTED, -VHSM_E_WRONG_TYPE,
- * -VHSM_E_DISABLED, -VHSM_E_REVOKED, -VHSM_E_QUOTA.  Outputs are undefined
+ * -VHSM_E_DISABLED, -VHSM_E_REVOKED, -VHSM_E_QUOTA; of a guest that is
+ * watched -VHSM_E_UNAPPROVED, -VHSM_E_LEASE_STALE, -VHSM_E_VERIFY_ONLY,
+ * -VHSM_E_THROTTLED; -VHSM_E_CANCELLED when it lost and regained approval
+ * meanwhile.  Outputs are undefined
  * after an error.
  */
 
