@@ -12,6 +12,7 @@
 #include "child.h"
 #include "device-json.h"
 #include "domain.h"
+#include "guest.h"
 #include "log.h"
 #include "rpc.h"
 #include "vault-child.h"
@@ -122,6 +123,8 @@ static void do_device_attach(struct vhsm_broker *broker,
 {
 	const json_t *keys = json_object_get(params, "keys");
 	const char *text = keys ? json_string_value(keys) : "";
+	const json_t *policy = json_object_get(params, "monitor");
+	const char *monitor = policy ? json_string_value(policy) : "";
 	char why[VHSM_TEXT_MAX];
 	struct vhsm_domain domain;
 	uint32_t device;
@@ -130,6 +133,11 @@ static void do_device_attach(struct vhsm_broker *broker,
 	if (!text || !vhsm_keys_check(text)) {
 		vhsm_rpc_error(call, "bad-request",
 			       "keys are names or globs joined by '+'");
+		return;
+	}
+	if (!monitor || strlen(monitor) >= VHSM_MONITOR_NAME) {
+		vhsm_rpc_error(call, "bad-request",
+			       "monitor is the name of a policy");
 		return;
 	}
 	if (!domain_param(broker, call, params, &domain))
@@ -141,7 +149,8 @@ static void do_device_attach(struct vhsm_broker *broker,
 			       text[0] ? text : "*");
 		return;
 	}
-	ret = vhsm_xen_attach(broker->xen, &domain, text, &device, why);
+	ret = vhsm_xen_attach(broker->xen, &domain, text, monitor, &device,
+			      why);
 	if (ret)
 		vhsm_rpc_error(call, "failed", "%s", why);
 	else
@@ -185,6 +194,7 @@ static void on_call(struct vhsm_rpc_call *call, const char *method,
 		{ "device.attach", do_device_attach },
 		{ "device.detach", do_device_detach },
 		{ "domain.resolve", do_domain_resolve },
+		{ "guest.gate", vhsm_guest_gate_rpc },
 		{ "top", do_top },
 	};
 

@@ -6,11 +6,15 @@
  *   status         {} -> {version, uptime_s, vault: {...}, xen, local,
  *                  devices, engines, engine_starts, engine_deaths}
  *   device.list    {} -> {devices: [{uuid, domid, domain, device, transport,
- *                  state, keys, engine_pid?, error?}]}
- *   device.attach  {domain, keys?} -> {domid, device}
+ *                  state, keys, monitor?, level, rate?, lease,
+ *                  lease_left_ms?, epoch, reason?, engine_pid?, error?}]}
+ *                  lease: "none", "never", "valid" or "stale"
+ *   device.attach  {domain, keys?, monitor?} -> {domid, device}
  *   device.detach  {domain, device} -> {}
  *   domain.resolve {domain: name, ID or UUID} -> {uuid, name?, domid?,
  *                  config?}
+ *   guest.gate     {uuid, level, rate, valid_ms, reason} -> {uuid, devices,
+ *                  epoch}; guest.h
  *   top            {} -> {devices: [{uuid, ..., queues: [{...}]}]}
  */
 #ifndef VHSM_ADMIN_H

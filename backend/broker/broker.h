@@ -14,11 +14,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "vhsmd-conf.h"
+#include "monitor.h"
 #include "protocol.h"
 #include "uuid.h"
+#include "vhsmd-conf.h"
 
 struct vhsm_engine;
+struct vhsm_guest;
+struct vhsm_guests;
 struct vhsm_local;
 struct vhsm_rpc_server;
 struct vhsm_vault;
@@ -32,6 +35,7 @@ struct vhsm_identity {
 	uint32_t device;		/* its number within the domain */
 	char domain[80];		/* name, "" if it has none */
 	char keys[1024];		/* as struct vhsm_msg_attach has them */
+	char monitor[VHSM_MONITOR_NAME];	/* its policy, "" none */
 };
 
 /* What both transports' devices have in common, for lists and counters. */
@@ -40,6 +44,7 @@ struct vhsm_device {
 	struct vhsm_identity identity;
 	const char *transport;		/* "xen", "local" */
 	struct vhsm_engine *engine;	/* NULL: none */
+	struct vhsm_guest *guest;	/* whose device it is, guest.h */
 	char error[VHSM_TEXT_MAX];	/* why it is closed, "" if it is not */
 	/* "connected" and so on, for people. */
 	const char *(*state_name)(const struct vhsm_device *);
@@ -55,6 +60,7 @@ struct vhsm_broker {
 	struct vhsm_local *local;	/* NULL: off */
 	struct vhsm_xen *xen;		/* NULL: off, or no Xen here */
 	struct vhsm_rpc_server *admin;
+	struct vhsm_guests *guests;
 	LIST_HEAD(vhsm_device_list, vhsm_device) devices;
 	unsigned engines;		/* that run */
 	uint64_t engine_starts;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define VHSM_CHILD_FDS 3u		/* 3, 4 and 5 */
+#define VHSM_CHILD_FDS 4u		/* 3 to 6 */
 
 struct vhsm_child;
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "engine-child.h"
+#include "guest.h"
 
 /* The engine writes while we read: each counter is right, their sum is of no
  * one moment. */
@@ -73,6 +74,9 @@ static json_t *device_json(const struct vhsm_device *device,
 
 	if (!json)
 		return NULL;
+	if (id->monitor[0])
+		json_object_set_new(json, "monitor", json_string(id->monitor));
+	vhsm_guest_describe(device->guest, json);
 	if (device->error[0])
 		json_object_set_new(json, "error",
 				    json_string(device->error));

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "guest.h"
 #include "log.h"
 #include "message.h"
 #include "user.h"
@@ -261,6 +262,7 @@ static int engine_spawn(struct vhsm_engine *engine, const char *transport,
 static int engine_start(struct vhsm_engine *engine, const char *transport)
 {
 	int broker_pair[2] = { -1, -1 }, vault_pair[2] = { -1, -1 };
+	const struct vhsm_guest *guest;
 	int stats_fd = -1, ret;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
@@ -273,6 +275,11 @@ static int engine_start(struct vhsm_engine *engine, const char *transport)
 	ret = stats_fd = stats_make(engine);
 	if (stats_fd < 0)
 		goto out;
+	guest = vhsm_guest_find(engine->broker->guests, engine->identity.uuid);
+	if (!guest) {
+		ret = -EINVAL;	/* its device should have joined it */
+		goto out;
+	}
 	engine->sock = broker_pair[0];
 	broker_pair[0] = -1;
 	evutil_make_socket_nonblocking(engine->sock);
@@ -280,7 +287,8 @@ static int engine_start(struct vhsm_engine *engine, const char *transport)
 				vault_pair[0]);
 	if (!ret)
 		ret = engine_spawn(engine, transport, (const int[]){
-			broker_pair[1], vault_pair[1], stats_fd });
+			broker_pair[1], vault_pair[1], stats_fd,
+			vhsm_guest_fd(guest) });
 out:
 	for (unsigned i = 0; i < 2; i++) {
 		if (broker_pair[i] >= 0)

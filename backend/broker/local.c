@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "engine-child.h"
+#include "guest.h"
 #include "local-wire.h"
 #include "log.h"
 #include "rpc.h"
@@ -78,6 +79,7 @@ static void peer_free(struct peer *peer)
 	vhsm_engine_free(&peer->device.engine);
 	if (peer->said_hello)
 		LIST_REMOVE(&peer->device, link);
+	vhsm_guest_leave(&peer->device.guest);
 	LIST_REMOVE(peer, link);
 	local->peer_count--;
 	if (local->acceptable)
@@ -92,7 +94,8 @@ static void reply_send(const struct peer *peer, int status, const char *error)
 		.status = status,
 	};
 
-	snprintf(reply.error, sizeof(reply.error), "%s", error);
+	snprintf(reply.error, sizeof(reply.error), "%.*s",
+		 (int)sizeof(reply.error) - 1, error);
 	/* It fits an empty socket; a peer that is gone is noticed anyway. */
 	send(peer->sock, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -186,6 +189,23 @@ again:
 	return number;
 }
 
+/* NULL, or what keeps it from being the guest's. */
+static const char *guest_join(struct peer *peer, char *why)
+{
+	struct vhsm_identity *identity = &peer->device.identity;
+	struct vhsm_broker *broker = peer->local->broker;
+	const struct vhsm_config *config = &broker->config;
+	bool demand;
+
+	snprintf(identity->monitor, sizeof(identity->monitor), "%s",
+		 config->local_monitor);
+	if (vhsm_monitor_read(config->policy_dir, config->local_monitor,
+			      &demand, why))
+		return why;
+	peer->device.guest = vhsm_guest_join(broker, identity, demand);
+	return peer->device.guest ? NULL : strerror(errno);
+}
+
 static void hello_take(struct peer *peer, const struct vhsm_local_hello *hello,
 		       const int *fds, unsigned fd_count)
 {
@@ -194,6 +214,7 @@ static void hello_take(struct peer *peer, const struct vhsm_local_hello *hello,
 	};
 	struct vhsm_broker *broker = peer->local->broker;
 	const char *wrong = hello_check(hello, &broker->config, fd_count);
+	char why[VHSM_TEXT_MAX];
 	struct vhsm_msg_connect_local connect = {
 		.hdr = { VHSM_MSG_CONNECT_LOCAL, sizeof(connect) },
 		.queues = hello->queues,
@@ -208,6 +229,11 @@ static void hello_take(struct peer *peer, const struct vhsm_local_hello *hello,
 	}
 	identity_set(&peer->device.identity, hello,
 		     number_choose(peer->local, hello->uuid));
+	wrong = guest_join(peer, why);
+	if (wrong) {
+		peer_refuse(peer, EINVAL, wrong);
+		return;
+	}
 	peer->said_hello = true;
 	LIST_INSERT_HEAD(&broker->devices, &peer->device, link);
 	peer->device.engine = vhsm_engine_new(broker, &peer->device.identity,

@@ -21,6 +21,7 @@
 #include "admin.h"
 #include "broker.h"
 #include "child.h"
+#include "guest.h"
 #include "local.h"
 #include "log.h"
 #include "rpc.h"
@@ -264,6 +265,8 @@ static int daemon_start(struct daemon *daemon)
 		return daemon->lock_fd;
 	ret = events_init(daemon);
 	if (!ret)
+		ret = vhsm_guests_new(broker);
+	if (!ret)
 		ret = vhsm_vault_new(broker);
 	if (!ret)
 		ret = vhsm_local_new(broker);
@@ -281,6 +284,7 @@ static void daemon_deinit(struct daemon *daemon)
 	vhsm_rpc_server_free(&broker->admin);
 	vhsm_local_free(&broker->local);
 	vhsm_xen_free(&broker->xen);
+	vhsm_guests_free(&broker->guests);
 	vhsm_vault_free(&broker->vault);
 	for (unsigned i = 0; i < 2; i++)
 		if (daemon->signals[i])

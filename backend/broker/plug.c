@@ -75,6 +75,7 @@ static int make_in(struct vhsm_store *store, xs_transaction_t t,
 		{ VHSM_NODE_HANDLE, NULL, id->device },
 		{ VHSM_NODE_DOMAIN, id->domain, 0 },
 		{ VHSM_NODE_KEYS, id->keys, 0 },
+		{ VHSM_NODE_MONITOR, id->monitor, 0 },
 		{ VHSM_NODE_ONLINE, NULL, 1 },
 		{ VHSM_NODE_STATE, NULL, VHSM_XENBUS_INITIALISING },
 	};

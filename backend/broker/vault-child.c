@@ -139,7 +139,9 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
 static int vault_spawn(struct vhsm_vault *vault, int theirs)
 {
 	const struct vhsm_config *config = &vault->broker->config;
-	const int fds[VHSM_CHILD_FDS] = { theirs, vault->admin_sock, -1 };
+	const int fds[VHSM_CHILD_FDS] = {
+		theirs, vault->admin_sock, -1, -1
+	};
 	char path[PATH_MAX];
 	char *argv[9] = { path, "--store", config->store_dir, "--root-key",
 			  config->root_key };
@@ -323,4 +325,30 @@ void vhsm_vault_device_event(struct vhsm_vault *vault,
 		vhsm_log(LOG_WARNING, "domain %s: event %u is not in the "
 			 "audit log: %s", identity->uuid_text, event,
 			 vault->ready ? strerror(-ret) : "no vault runs");
+}
+
+void vhsm_vault_guest_event(struct vhsm_vault *vault, const uint8_t uuid[16],
+			    enum vhsm_guest_event event, uint32_t from,
+			    uint32_t to, uint32_t uid, const char *reason)
+{
+	struct vhsm_msg_guest_event msg = {
+		.hdr = { VHSM_MSG_GUEST_EVENT, sizeof(msg) },
+		.event = event,
+		.from = from,
+		.to = to,
+		.uid = uid,
+	};
+	char text[VHSM_UUID_TEXT];
+	int ret = -EAGAIN;
+
+	memcpy(msg.uuid, uuid, sizeof(msg.uuid));
+	snprintf(msg.reason, sizeof(msg.reason), "%s", reason);
+	if (vault->ready)
+		ret = vhsm_msg_send(vault->sock, &msg.hdr, NULL, 0);
+	if (!ret)
+		return;
+	vhsm_uuid_format(uuid, text);
+	vhsm_log(LOG_WARNING, "domain %s: a change of its gate is not in the "
+		 "audit log: %s", text,
+		 vault->ready ? strerror(-ret) : "no vault runs");
 }

@@ -32,5 +32,8 @@ int vhsm_vault_attach(struct vhsm_vault *vault,
 void vhsm_vault_device_event(struct vhsm_vault *vault,
 			     const struct vhsm_identity *identity,
 			     enum vhsm_device_event event, const char *text);
+void vhsm_vault_guest_event(struct vhsm_vault *vault, const uint8_t uuid[16],
+			    enum vhsm_guest_event event, uint32_t from,
+			    uint32_t to, uint32_t uid, const char *reason);
 
 #endif /* VHSM_VAULT_CHILD_H */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy.h"
 #include "vhsmif.h"
 
 /* The broker's ceiling for an adaptive poll: longer is a busy loop. */
@@ -97,7 +98,7 @@ static int dirs_validate(cfg_t *cfg, cfg_opt_t *opt)
 static void validators_set(cfg_t *cfg)
 {
 	static const char *const paths[] = {
-		"store-dir", "run-dir", "libexec-dir",
+		"store-dir", "run-dir", "libexec-dir", "policy-dir",
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
@@ -123,6 +124,8 @@ static int strings_take(struct vhsm_config *config, cfg_t *cfg)
 		{ &config->vault_user, "vault-user" },
 		{ &config->engine_user, "engine-user" },
 		{ &config->local_socket, "local-socket" },
+		{ &config->local_monitor, "local-monitor" },
+		{ &config->policy_dir, "policy-dir" },
 	};
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
@@ -163,6 +166,8 @@ int vhsm_config_read(struct vhsm_config *config, const char *path,
 		CFG_STR("vault-user", "vhsm-vault", CFGF_NONE),
 		CFG_STR("engine-user", "vhsm-engine", CFGF_NONE),
 		CFG_STR("local-socket", "", CFGF_NONE),
+		CFG_STR("local-monitor", "", CFGF_NONE),
+		CFG_STR("policy-dir", VHSM_POLICY_DIR, CFGF_NONE),
 		CFG_STR_LIST("config-dirs", "{\"/etc/xen\"}", CFGF_NONE),
 		CFG_STR("xen", "auto", CFGF_NONE),
 		CFG_INT("spin-us", 50, CFGF_NONE),
@@ -208,6 +213,8 @@ void vhsm_config_deinit(struct vhsm_config *config)
 	free(config->vault_user);
 	free(config->engine_user);
 	free(config->local_socket);
+	free(config->local_monitor);
+	free(config->policy_dir);
 	for (unsigned i = 0; i < config->config_dir_count; i++)
 		free(config->config_dirs[i]);
 	memset(config, 0, sizeof(*config));

@@ -22,6 +22,8 @@ struct vhsm_config {
 	char *vault_user;		/* "": stay who we are */
 	char *engine_user;
 	char *local_socket;		/* "": no local transport */
+	char *local_monitor;		/* its devices' policy, "": none */
+	char *policy_dir;
 	char *config_dirs[VHSM_CONFIG_DIRS_MAX];
 	unsigned config_dir_count;
 	enum vhsm_xen_use xen;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "engine-child.h"
+#include "guest.h"
 #include "handshake.h"
 #include "plug.h"
 #include "vault-child.h"
@@ -410,13 +411,18 @@ static void adopt(struct vhsm_xen_device *device)
 
 struct vhsm_xen_device *
 vhsm_xen_device_new(struct vhsm_broker *broker, struct vhsm_store *store,
-		    const struct vhsm_identity *identity, bool found,
-		    struct vhsm_xen_device_list *list)
+		    const struct vhsm_identity *identity, bool demand,
+		    bool found, struct vhsm_xen_device_list *list)
 {
 	struct vhsm_xen_device *device = calloc(1, sizeof(*device));
 
 	if (!device)
 		return NULL;
+	device->device.guest = vhsm_guest_join(broker, identity, demand);
+	if (!device->device.guest) {
+		free(device);
+		return NULL;
+	}
 	device->device.identity = *identity;
 	device->device.transport = "xen";
 	device->device.state_name = state_name;
@@ -452,6 +458,7 @@ void vhsm_xen_device_free(struct vhsm_xen_device **device)
 	vhsm_engine_free(&d->device.engine);
 	if (d->timer)
 		event_free(d->timer);
+	vhsm_guest_leave(&d->device.guest);
 	LIST_REMOVE(&d->device, link);
 	LIST_REMOVE(d, link);
 	free(d);

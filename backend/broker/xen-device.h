@@ -34,12 +34,12 @@ LIST_HEAD(vhsm_xen_device_list, vhsm_xen_device);
 /*
  * A record of a device whose nodes are there, in list and in the broker's.
  * found: they were there before us, in any state, and are brought to a known
- * one.  NULL with errno set.
+ * one.  demand: its keys depend on a lease (guest.h).  NULL with errno set.
  */
 struct vhsm_xen_device *
 vhsm_xen_device_new(struct vhsm_broker *broker, struct vhsm_store *store,
-		    const struct vhsm_identity *identity, bool found,
-		    struct vhsm_xen_device_list *list);
+		    const struct vhsm_identity *identity, bool demand,
+		    bool found, struct vhsm_xen_device_list *list);
 /* Frees the record; the nodes stay. */
 void vhsm_xen_device_free(struct vhsm_xen_device **device);
 

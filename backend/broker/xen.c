@@ -69,7 +69,7 @@ static void name_read(struct vhsm_xen *xen, uint32_t domid, char name[80])
 
 static void identity_set(struct vhsm_xen *xen, struct vhsm_identity *identity,
 			 const struct domain *domain, uint32_t device,
-			 const char *keys)
+			 const char *keys, const char *monitor)
 {
 	memset(identity, 0, sizeof(*identity));
 	memcpy(identity->uuid, domain->uuid, sizeof(identity->uuid));
@@ -78,6 +78,7 @@ static void identity_set(struct vhsm_xen *xen, struct vhsm_identity *identity,
 	identity->device = device;
 	name_read(xen, domain->domid, identity->domain);
 	snprintf(identity->keys, sizeof(identity->keys), "%s", keys);
+	snprintf(identity->monitor, sizeof(identity->monitor), "%s", monitor);
 }
 
 static struct vhsm_xen_device *device_find(struct vhsm_xen *xen,
@@ -92,22 +93,31 @@ static struct vhsm_xen_device *device_find(struct vhsm_xen *xen,
 	return NULL;
 }
 
+/* -errno, with why where there is more to say than that.  One whose policy
+ * cannot be read is not plugged: nobody could tell what it demands. */
 static int device_plug(struct vhsm_xen *xen, const struct domain *domain,
-		       uint32_t number, const char *keys)
+		       uint32_t number, const char *keys, const char *monitor,
+		       char *why)
 {
 	struct vhsm_identity identity;
+	bool demand;
 	int ret;
 
-	identity_set(xen, &identity, domain, number, keys);
+	why[0] = '\0';
+	identity_set(xen, &identity, domain, number, keys, monitor);
+	if (vhsm_monitor_read(xen->broker->config.policy_dir, monitor, &demand,
+			      why))
+		return -EINVAL;
 	ret = vhsm_plug_make(&xen->store, &identity);
 	if (ret)
 		return ret;
-	if (!vhsm_xen_device_new(xen->broker, &xen->store, &identity, false,
-				 &xen->devices))
+	if (!vhsm_xen_device_new(xen->broker, &xen->store, &identity, demand,
+				 false, &xen->devices))
 		return -errno;
-	vhsm_log(LOG_INFO, "domain %s (%s, ID %u): device %u plugged, keys %s",
+	vhsm_log(LOG_INFO, "domain %s (%s, ID %u): device %u plugged, keys %s%s%s",
 		 identity.uuid_text, identity.domain, identity.domid, number,
-		 keys[0] ? keys : "all");
+		 keys[0] ? keys : "all", monitor[0] ? ", monitor " : "",
+		 monitor);
 	return 0;
 }
 
@@ -115,12 +125,14 @@ static void devices_plug(struct vhsm_xen *xen, const struct domain *domain,
 			 const struct vhsm_xlcfg *cfg)
 {
 	for (unsigned i = 0; i < cfg->device_count; i++) {
-		int ret = device_plug(xen, domain, i, cfg->device[i].keys);
+		char why[VHSM_TEXT_MAX];
+		int ret = device_plug(xen, domain, i, cfg->device[i].keys,
+				      cfg->device[i].monitor, why);
 
 		if (ret)
 			vhsm_log(LOG_ERR, "domain %s (ID %u): cannot plug "
 				 "device %u: %s", cfg->name, domain->domid, i,
-				 strerror(-ret));
+				 why[0] ? why : strerror(-ret));
 	}
 }
 
@@ -154,11 +166,48 @@ static void domain_plan(struct vhsm_xen *xen, const struct domain *domain)
 	devices_plug(xen, domain, &cfg);
 }
 
+/* "" where an earlier version wrote none.  What is there and is no name of a
+ * policy is taken for one that cannot be read. */
+static void monitor_read(struct vhsm_xen *xen, uint32_t domid, uint32_t number,
+			 char *monitor)
+{
+	char path[VHSM_STORE_PATH];
+	int ret;
+
+	vhsm_store_path(path, VHSM_PATH_BACKEND_MONITOR, xen->store.self,
+			domid, number);
+	ret = vhsm_store_read_text(&xen->store, path, monitor,
+				   VHSM_MONITOR_NAME);
+	if (ret)
+		snprintf(monitor, VHSM_MONITOR_NAME, "%s",
+			 ret == -ENOENT ? "" : "?");
+}
+
+static void device_adopt(struct vhsm_xen *xen, const struct domain *domain,
+			 uint32_t number, const char *keys)
+{
+	char monitor[VHSM_MONITOR_NAME], why[VHSM_TEXT_MAX];
+	struct vhsm_identity identity;
+	bool demand;
+
+	monitor_read(xen, domain->domid, number, monitor);
+	identity_set(xen, &identity, domain, number, keys, monitor);
+	if (vhsm_monitor_read(xen->broker->config.policy_dir, monitor, &demand,
+			      why))
+		vhsm_log(LOG_ERR, "domain %s (%s), device %u: %s; its keys "
+			 "wait for a lease", identity.uuid_text,
+			 identity.domain, number, why);
+	if (vhsm_xen_device_new(xen->broker, &xen->store, &identity, demand,
+				true, &xen->devices))
+		vhsm_log(LOG_INFO, "domain %s (%s, ID %u): device %u found",
+			 identity.uuid_text, identity.domain, identity.domid,
+			 number);
+}
+
 static void devices_adopt(struct vhsm_xen *xen, const struct domain *domain,
 			  const uint32_t *numbers, unsigned count)
 {
 	char path[VHSM_STORE_PATH], keys[1024];
-	struct vhsm_identity identity;
 
 	for (unsigned i = 0; i < count; i++) {
 		vhsm_store_path(path, VHSM_PATH_BACKEND_KEYS, xen->store.self,
@@ -170,12 +219,7 @@ static void devices_adopt(struct vhsm_xen *xen, const struct domain *domain,
 				 "is left alone", path);
 			continue;
 		}
-		identity_set(xen, &identity, domain, numbers[i], keys);
-		if (vhsm_xen_device_new(xen->broker, &xen->store, &identity,
-					true, &xen->devices))
-			vhsm_log(LOG_INFO, "domain %s (%s, ID %u): device %u "
-				 "found", identity.uuid_text, identity.domain,
-				 identity.domid, numbers[i]);
+		device_adopt(xen, domain, numbers[i], keys);
 	}
 }
 
@@ -437,7 +481,8 @@ void vhsm_xen_wake(struct vhsm_xen *xen)
 }
 
 int vhsm_xen_attach(struct vhsm_xen *xen, const struct vhsm_domain *domain,
-		    const char *keys, uint32_t *number, char *why)
+		    const char *keys, const char *monitor, uint32_t *number,
+		    char *why)
 {
 	struct domain *record;
 	int ret = -ENOSPC;
@@ -452,11 +497,13 @@ int vhsm_xen_attach(struct vhsm_xen *xen, const struct vhsm_domain *domain,
 	for (*number = 0; *number < DEVICES_MAX; (*number)++) {
 		if (device_find(xen, record->domid, *number))
 			continue;
-		ret = device_plug(xen, record, *number, keys);
+		ret = device_plug(xen, record, *number, keys, monitor, why);
 		if (ret != -EEXIST)
 			break;
 	}
-	if (ret)
+	if (ret == -ENOSPC)
+		why[0] = '\0';
+	if (ret && !why[0])
 		snprintf(why, VHSM_TEXT_MAX, "cannot make the device's "
 			 "xenstore nodes: %s", strerror(-ret));
 	return ret;

@@ -21,9 +21,10 @@ void vhsm_xen_free(struct vhsm_xen **xen);
 void vhsm_xen_wake(struct vhsm_xen *xen);
 
 /* Plugs a device into a running domain.  0 with its number; -errno with why
- * (VHSM_TEXT_MAX). */
+ * (VHSM_TEXT_MAX), as when its monitor policy (monitor.h) cannot be read. */
 int vhsm_xen_attach(struct vhsm_xen *xen, const struct vhsm_domain *domain,
-		    const char *keys, uint32_t *device, char *why);
+		    const char *keys, const char *monitor, uint32_t *device,
+		    char *why);
 /* Begins to unplug one.  0 or -ENOENT. */
 int vhsm_xen_detach(struct vhsm_xen *xen, uint32_t domid, uint32_t device);
 

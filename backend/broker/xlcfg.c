@@ -15,6 +15,7 @@
 
 #include "broker.h"
 #include "log.h"
+#include "policy.h"
 
 #define FILE_MAX_LEN (1 << 20)		/* no domain's configuration */
 
@@ -45,6 +46,11 @@ static int setting_parse(char *text, struct vhsm_xlcfg_device *device,
 	if (!strcmp(text, "policy"))
 		return setting_set(device->policy, sizeof(device->policy),
 				   text, value, why);
+	if (!strcmp(text, "monitor") && !vhsm_policy_name_check(value)) {
+		snprintf(why, VHSM_XLCFG_WHY, "monitor=%.60s: must be the name "
+			 "of a policy", value);
+		return -EINVAL;
+	}
 	if (!strcmp(text, "monitor"))
 		return setting_set(device->monitor, sizeof(device->monitor),
 				   text, value, why);
@@ -82,13 +88,12 @@ int vhsm_xlcfg_device_parse(const char *text,
 			ret = setting_parse(setting, device, why);
 	}
 	free(copy);
-	if (ret || (!device->policy[0] && !device->monitor[0]))
+	if (ret || !device->policy[0])
 		return ret;
 	/* Better no device than one without the protection asked for. */
-	snprintf(why, VHSM_XLCFG_WHY, "%s=%.60s: this version of vhsmd cannot "
-		 "enforce it yet; remove the setting to plug the device "
-		 "without", device->policy[0] ? "policy" : "monitor",
-		 device->policy[0] ? device->policy : device->monitor);
+	snprintf(why, VHSM_XLCFG_WHY, "policy=%.60s: this version of vhsmd "
+		 "cannot enforce it yet; remove the setting to plug the device "
+		 "without", device->policy);
 	return -EINVAL;
 }
 

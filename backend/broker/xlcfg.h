@@ -6,7 +6,8 @@
  *   vhsm = [ "keys=web-tls+web-data" ]
  *
  * One string a device; in it, comma separated: keys=, names or globs joined by
- * '+', and, not obeyed yet and so refused, policy= and monitor=.
+ * '+'; monitor=, the name of a policy (monitor.h); and, not obeyed yet and so
+ * refused, policy=.
  *
  * libxl keeps no trace of it, so the file is found again: by its uuid, or by
  * its name if it has no uuid of its own that says otherwise.
@@ -19,13 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "monitor.h"
+
 #define VHSM_XLCFG_DEVICES_MAX 8u
 #define VHSM_XLCFG_WHY 256u
 
 struct vhsm_xlcfg_device {
 	char keys[1024];
 	char policy[80];		/* "" not given */
-	char monitor[80];
+	char monitor[VHSM_MONITOR_NAME];
 };
 
 struct vhsm_xlcfg {

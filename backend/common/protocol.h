@@ -59,6 +59,7 @@ enum vhsm_msg_type {
 	/* broker to vault */
 	VHSM_MSG_ATTACH = 32,		/* + fd: the vault's end to an engine */
 	VHSM_MSG_DEVICE_EVENT,		/* for the audit log */
+	VHSM_MSG_GUEST_EVENT,		/* the same, of all its devices */
 	/* vault to broker */
 	VHSM_MSG_READY = 48,		/* store open, listening */
 	/* vault to engine */
@@ -142,6 +143,31 @@ struct vhsm_msg_device_event {
 	uint8_t uuid[16];
 	char domain[80];
 	char text[VHSM_TEXT_MAX];
+};
+
+/* What changed about a guest's gate (gate.h), and from what to what: */
+enum vhsm_guest_event {
+	VHSM_GUEST_LEVEL = 1,		/* enum vhsm_gate_level */
+	VHSM_GUEST_LEASE,		/* enum vhsm_lease_state */
+};
+
+enum vhsm_lease_state {
+	VHSM_LEASE_STATE_NONE = 0,	/* none is demanded */
+	VHSM_LEASE_STATE_NEVER,		/* demanded, never granted yet */
+	VHSM_LEASE_STATE_VALID,
+	VHSM_LEASE_STATE_STALE,		/* granted once, run out since */
+};
+
+#define VHSM_NO_UID UINT32_MAX		/* nobody's order */
+
+struct vhsm_msg_guest_event {
+	struct vhsm_msg_header hdr;
+	uint32_t event;			/* enum vhsm_guest_event */
+	uint32_t from;
+	uint32_t to;
+	uint32_t uid;			/* of who ordered it; VHSM_NO_UID */
+	uint8_t uuid[16];
+	char reason[VHSM_TEXT_MAX];	/* NUL terminated */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "broker.h"
 #include "channel.h"
 #include "events.h"
+#include "gate.h"
 #include "log.h"
 #include "names.h"
 
@@ -60,6 +61,53 @@ static int take_event(struct vhsm_vault *vault,
 			  text));
 }
 
+static const char *level_name(uint32_t level)
+{
+	static const char *const names[] = {
+		[VHSM_GATE_FULL] = "full",
+		[VHSM_GATE_THROTTLED] = "throttled",
+		[VHSM_GATE_VERIFY_ONLY] = "verify-only",
+		[VHSM_GATE_REVOKED] = "revoked",
+	};
+
+	return level < sizeof(names) / sizeof(names[0]) ? names[level] : NULL;
+}
+
+static const char *lease_name(uint32_t lease)
+{
+	static const char *const names[] = {
+		[VHSM_LEASE_STATE_NONE] = "none",
+		[VHSM_LEASE_STATE_NEVER] = "never",
+		[VHSM_LEASE_STATE_VALID] = "valid",
+		[VHSM_LEASE_STATE_STALE] = "stale",
+	};
+
+	return lease < sizeof(names) / sizeof(names[0]) ? names[lease] : NULL;
+}
+
+static int take_guest_event(struct vhsm_vault *vault,
+			    const struct vhsm_msg_guest_event *msg)
+{
+	bool level = msg->event == VHSM_GUEST_LEVEL;
+	const char *from, *to;
+	char reason[4 * VHSM_TEXT_MAX];
+	json_t *details;
+
+	from = level ? level_name(msg->from) : lease_name(msg->from);
+	to = level ? level_name(msg->to) : lease_name(msg->to);
+	if ((!level && msg->event != VHSM_GUEST_LEASE) || from == NULL ||
+	    to == NULL || !terminated(msg->reason, sizeof(msg->reason)))
+		return -EPROTO;
+	vhsm_log_escape(reason, sizeof(reason), msg->reason,
+			strlen(msg->reason));
+	details = json_pack("{s:s, s:s, s:s}", "from", from, "to", to, "reason",
+			    reason);
+	if (details != NULL && msg->uid != VHSM_NO_UID)
+		json_object_set_new(details, "uid", json_integer(msg->uid));
+	return vhsm_vault_record(vault, level ? VHSM_EV_GUEST_LEVEL :
+				 VHSM_EV_GUEST_LEASE, msg->uuid, details);
+}
+
 static int message_take(struct vhsm_vault *vault, const void *buf,
 			const int *fds, unsigned fd_count)
 {
@@ -74,6 +122,9 @@ static int message_take(struct vhsm_vault *vault, const void *buf,
 	if (hdr->type == VHSM_MSG_DEVICE_EVENT && fd_count == 0 &&
 	    hdr->len == sizeof(struct vhsm_msg_device_event))
 		return take_event(vault, buf);
+	if (hdr->type == VHSM_MSG_GUEST_EVENT && fd_count == 0 &&
+	    hdr->len == sizeof(struct vhsm_msg_guest_event))
+		return take_guest_event(vault, buf);
 	return -EPROTO;
 }
 

@@ -43,6 +43,16 @@
 #define VHSM_EV_DEVICE_VIOLATION "device.violation"
 #define VHSM_EV_DEVICE_REFUSED	"device.attach-refused"
 
+/* A guest as a whole.  uid of who ordered it; reason. */
+#define VHSM_EV_GUEST_REVOKED	"guest.revoked"	/* keys: all are withheld */
+#define VHSM_EV_GUEST_RELEASED	"guest.released"	/* keys */
+#define VHSM_EV_GUEST_LEVEL	"guest.level"	/* from, to: full, throttled,
+						 * verify-only, revoked */
+#define VHSM_EV_GUEST_LEASE	"guest.lease"	/* from, to: none, never, valid,
+						 * stale; renewals are not
+						 * recorded.  No uid where
+						 * nobody did it */
+
 /* Use. */
 #define VHSM_EV_KEY_USED	"key.used"	/* name, version, operations,
 						 * failures, bytes, since the

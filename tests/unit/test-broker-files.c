@@ -116,6 +116,10 @@ START_TEST(a_device_line_is_split_into_its_settings)
 	ck_assert_str_eq(device.keys, "web-tls+db*");
 	ck_assert_int_eq(vhsm_xlcfg_device_parse("", &device, why), 0);
 	ck_assert_str_eq(device.keys, "");
+	ck_assert_str_eq(device.monitor, "");
+	ck_assert_int_eq(vhsm_xlcfg_device_parse("keys=a,monitor=strict",
+						 &device, why), 0);
+	ck_assert_str_eq(device.monitor, "strict");
 }
 END_TEST
 
@@ -123,7 +127,7 @@ static const char *const bad_lines[] = {
 	"keys", "keys=", "keys=a b", "keys=a++b", "keys=+a", "keys=a+",
 	"keys=.hidden", "keys=-a", "keys=a/b", "keys=\xc3\xa4",
 	"keys=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	"keys=a, policy=web", "monitor=strict",
+	"keys=a, policy=web", "monitor=", "monitor=../strict",
 };
 
 START_TEST(a_device_line_that_is_wrong_or_not_enforceable_is_refused)
@@ -207,10 +211,10 @@ START_TEST(a_wrong_vhsm_line_plugs_nothing_and_says_why)
 	struct vhsm_xlcfg cfg;
 
 	ck_assert_int_eq(vhsm_xlcfg_read(file("a.cfg", "name = \"web\"\n"
-		"vhsm = [ \"keys=a\", \"keys=b, monitor=strict\" ]\n"), &cfg),
+		"vhsm = [ \"keys=a\", \"keys=b, policy=web\" ]\n"), &cfg),
 		0);
 	ck_assert_uint_eq(cfg.device_count, 0);
-	ck_assert_ptr_nonnull(strstr(cfg.error, "monitor=strict"));
+	ck_assert_ptr_nonnull(strstr(cfg.error, "policy=web"));
 	ck_assert_int_eq(vhsm_xlcfg_read(file("a.cfg", "name = \"web\"\n"
 		"vhsm = \"keys=a\"\n"), &cfg), 0);
 	ck_assert_str_ne(cfg.error, "");
