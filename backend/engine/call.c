@@ -112,7 +112,7 @@ enum vhsm_status vhsm_call_run(struct vhsm_call *call,
 	return status;
 }
 
-static void wipe_results(struct vhsm_call *call)
+void vhsm_call_wipe(struct vhsm_call *call)
 {
 	struct vhsm_operation *op = &call->op;
 
@@ -123,16 +123,20 @@ static void wipe_results(struct vhsm_call *call)
 }
 
 enum vhsm_status vhsm_call_publish(struct vhsm_call *call,
+				   struct vhsm_guard *guard, uint64_t *now_ns,
 				   struct vhsm_key_version *v,
 				   uint8_t *untrusted_pool,
 				   enum vhsm_status status)
 {
 	const struct vhsm_segment *seg = call->request.u.seg;
 	const struct vhsm_operation *op = &call->op;
-	enum vhsm_status now = vhsm_key_version_may(v, 0);
+	enum vhsm_status now;
 
+	now = vhsm_guard_leave(guard, op->op, call->epoch, now_ns);
+	if (!now)
+		now = vhsm_key_version_may(v, 0);
 	if (now) {
-		wipe_results(call);
+		vhsm_call_wipe(call);
 		return now;
 	}
 	if (status)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guard.h"
 #include "keys.h"
 #include "ops.h"
 #include "vhsmif.h"
@@ -33,6 +34,7 @@ struct vhsm_thread {
 struct vhsm_call {
 	struct vhsm_request request;	/* a private copy, checked */
 	uint32_t version;		/* that did the work */
+	uint64_t epoch;			/* of the gate, when it entered */
 	struct vhsm_operation op;
 	uint8_t digest[VHSM_DIGEST_MAX];
 	uint8_t output[VHSM_SIG_MAX];	/* signatures and MACs, until publish */
@@ -61,13 +63,19 @@ enum vhsm_status vhsm_call_run(struct vhsm_call *, struct vhsm_key_version *,
 			       struct vhsm_thread *);
 
 /*
- * The last step.  status is run's; looks at the key's state again: where it
- * has been taken away meanwhile, results are wiped and the new refusal is
- * returned.  Else copies results into the pool and returns status.
+ * The last step.  status is run's; looks at the gate and at the key's state
+ * again: where either has been taken away meanwhile, results are wiped and the
+ * new refusal is returned.  Else copies results into the pool and returns
+ * status.  now_ns is as vhsm_guard_leave has it.
  */
-enum vhsm_status vhsm_call_publish(struct vhsm_call *,
+enum vhsm_status vhsm_call_publish(struct vhsm_call *, struct vhsm_guard *,
+				   uint64_t *now_ns,
 				   struct vhsm_key_version *,
 				   uint8_t *untrusted_pool,
 				   enum vhsm_status status);
+
+/* Takes back what was made: the guest's bytes it is in are zeroed.  Nonce and
+ * tag are written by vhsm_call_publish alone, once nothing refuses. */
+void vhsm_call_wipe(struct vhsm_call *);
 
 #endif /* VHSM_CALL_H */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "epoch.h"
+#include "guard.h"
 #include "keys.h"
 #include "protocol.h"
 #include "queue.h"
@@ -31,6 +32,7 @@ struct vhsm_engine {
 	struct vhsm_engine_stats *stats;
 	struct vhsm_epoch epoch;
 	struct vhsm_keys keys;
+	struct vhsm_guard guard;
 	struct vhsm_refusals refusals;
 	struct vhsm_workers workers;
 	struct vhsm_queue *queue[VHSM_MAX_QUEUES];

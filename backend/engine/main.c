@@ -41,8 +41,8 @@ static const char help[] =
 "Usage: vhsm-engine --transport xen|local [--user NAME] [--verbose]\n"
 "\n"
 "Keeps one guest's keys and answers its requests.  vhsmd starts one for each\n"
-"attached guest, with its sockets as descriptors 3 and 4 and its statistics\n"
-"as 5; it is not for use by hand.\n"
+"attached guest, with its sockets as descriptors 3 and 4, its statistics as\n"
+"5 and its guest's gate as 6; it is not for use by hand.\n"
 "\n"
 "  --transport xen|local   how the guest is reached\n"
 "  --user NAME             who to be once the transport is open\n"
@@ -139,6 +139,9 @@ static int take_descriptors(struct vhsm_engine *engine, char *why)
 			 VHSM_FD_BROKER, VHSM_FD_VAULT);
 		return -EBADF;
 	}
+	if (vhsm_guard_open(&engine->guard, VHSM_FD_GATE, why))
+		return -EINVAL;
+	close(VHSM_FD_GATE);
 	return map_stats(engine, why);
 }
 

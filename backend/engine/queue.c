@@ -220,7 +220,8 @@ static bool release_held(struct vhsm_queue *q)
 	return any;
 }
 
-/* The key is looked up anew: it may have been taken away since. */
+/* The key is looked up anew: it may have been taken away since; and with it the
+ * gate shut, which is what the guest is to hear. */
 static void publish_job(struct vhsm_queue *q, struct vhsm_job *job)
 {
 	struct vhsm_request request = job->call.request;
@@ -228,9 +229,15 @@ static void publish_job(struct vhsm_queue *q, struct vhsm_job *job)
 	struct vhsm_key_version *v;
 
 	q->in_flight--;
-	answer.status = vhsm_call_find(&job->call, &q->engine->keys, &v);
+	answer.status = vhsm_guard_leave(&q->engine->guard, request.op,
+					 job->call.epoch, &q->now_ns);
+	if (!answer.status)
+		answer.status = vhsm_call_find(&job->call, &q->engine->keys,
+					       &v);
 	if (!answer.status)
 		vhsm_request_finish(q, &job->call, v, job->status, &answer);
+	else
+		vhsm_call_wipe(&job->call);
 	job_release(q, job);
 	vhsm_queue_answer(q, &request, &answer);
 }
@@ -289,6 +296,7 @@ static bool serve_ring(struct vhsm_queue *q)
 {
 	uint32_t count = requests_waiting(q);
 
+	q->now_ns = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		RING_IDX cons = q->ring.req_cons;
 

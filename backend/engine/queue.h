@@ -49,6 +49,7 @@ struct vhsm_queue {
 					 * considered for notification */
 	uint64_t unpushed;		/* work in answers not visible yet */
 	uint64_t untold;		/* work since told */
+	uint64_t now_ns;		/* read in this batch, 0: not yet */
 	unsigned spurious;		/* events in a row without a request */
 	struct vhsm_spin spin;
 	struct vhsm_call call;		/* the request in hand */

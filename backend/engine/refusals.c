@@ -31,6 +31,10 @@ bool vhsm_refusal_is_audited(unsigned status)
 	case VHSM_S_REVOKED:
 	case VHSM_S_QUOTA:
 	case VHSM_S_NO_VERSION:
+	case VHSM_S_UNAPPROVED:
+	case VHSM_S_LEASE_STALE:
+	case VHSM_S_VERIFY_ONLY:
+	case VHSM_S_THROTTLED:
 		return true;
 	default:
 		return false;
@@ -62,13 +66,20 @@ static uint64_t send_record(struct vhsm_refusals *r,
 	return ++r->seq;
 }
 
+static struct vhsm_refusal_cause *cause_of(struct vhsm_refusals *r,
+					   unsigned status)
+{
+	if (status == VHSM_S_THROTTLED)
+		return &r->cause[VHSM_REFUSAL_CAUSES - 1];
+	return &r->cause[(status - FIRST_STATUS) % (VHSM_REFUSAL_CAUSES - 1)];
+}
+
 uint64_t vhsm_refusals_report(struct vhsm_refusals *r, int64_t now_s,
 			      struct vhsm_msg_refusal *msg)
 {
-	struct vhsm_refusal_cause *cause;
+	struct vhsm_refusal_cause *cause = cause_of(r, msg->status);
 	uint64_t seq = 0;
 
-	cause = &r->cause[(msg->status - FIRST_STATUS) % VHSM_REFUSAL_CAUSES];
 	pthread_mutex_lock(&r->lock);
 	if (may_send(cause, now_s))
 		seq = send_record(r, cause, msg, cause->repeats);

@@ -25,7 +25,7 @@
 
 #define VHSM_REFUSALS_MAX 32u		/* of one cause in a window */
 #define VHSM_REFUSALS_WINDOW_S 60
-#define VHSM_REFUSAL_CAUSES 16u		/* statuses 200 .. 215 */
+#define VHSM_REFUSAL_CAUSES 17u		/* statuses 200 .. 215, THROTTLED */
 
 struct vhsm_refusal_cause {
 	int64_t window_s;		/* when it began */

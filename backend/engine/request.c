@@ -136,7 +136,8 @@ void vhsm_request_finish(struct vhsm_queue *q, struct vhsm_call *call,
 			 struct vhsm_key_version *version,
 			 enum vhsm_status status, struct vhsm_answer *answer)
 {
-	answer->status = vhsm_call_publish(call, version, q->pool, status);
+	answer->status = vhsm_call_publish(call, &q->engine->guard, &q->now_ns,
+					   version, q->pool, status);
 	if (answer->status == VHSM_S_OK ||
 	    answer->status == VHSM_S_TOO_SMALL)
 		answer->out_len = call->op.out_len;
@@ -151,6 +152,10 @@ static bool use_key(struct vhsm_queue *q, struct vhsm_answer *answer)
 	struct vhsm_call *call = &q->call;
 	struct vhsm_key_version *v;
 
+	answer->status = vhsm_guard_enter(&q->engine->guard, call->request.op,
+					  &q->now_ns, &call->epoch);
+	if (answer->status)
+		return true;
 	answer->status = vhsm_call_find(call, &q->engine->keys, &v);
 	if (answer->status)
 		return true;

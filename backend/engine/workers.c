@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "queue.h"
+#include "engine.h"
 
 /* The next job, or NULL when stopping. */
 static struct vhsm_job *wait_for_job(struct vhsm_workers *w)
@@ -27,14 +27,20 @@ static struct vhsm_job *wait_for_job(struct vhsm_workers *w)
 	return job;
 }
 
-/* The key may have changed since the job was submitted: it is found anew. */
+/* The key or the gate may have changed since the job was submitted: it is found
+ * anew. */
 static void run_job(struct vhsm_workers *w, struct vhsm_job *job,
 		    struct vhsm_thread *thread)
 {
 	struct vhsm_key_version *version;
+	uint64_t now_ns = 0;
 
 	vhsm_epoch_online(w->keys->epoch, thread->index);
-	job->status = vhsm_call_find(&job->call, w->keys, &version);
+	job->status = vhsm_guard_leave(&job->queue->engine->guard,
+				       job->call.request.op, job->call.epoch,
+				       &now_ns);
+	if (!job->status)
+		job->status = vhsm_call_find(&job->call, w->keys, &version);
 	if (!job->status)
 		job->status = vhsm_call_run(&job->call, version, thread);
 	vhsm_epoch_offline(w->keys->epoch, thread->index);

@@ -32,19 +32,20 @@ static const struct { uint16_t type; uint32_t usages; } rig_types[RIG_KEYS] = {
 	{ VHSM_KEY_EC_P384, VHSM_USE_SIGN },
 };
 
-static void exec_engine(int broker, int vault, int stats)
+static void exec_engine(int broker, int vault, int stats, int gate)
 {
 	const char *program = getenv("VHSM_ENGINE");
 	/* Out of the way of the numbers they get. */
-	int from[3] = { fcntl(broker, F_DUPFD, 10), fcntl(vault, F_DUPFD, 10),
-			fcntl(stats, F_DUPFD, 10) };
+	int from[4] = { fcntl(broker, F_DUPFD, 10), fcntl(vault, F_DUPFD, 10),
+			fcntl(stats, F_DUPFD, 10), fcntl(gate, F_DUPFD, 10) };
 
 	if (!program)
 		program = "./vhsm-engine";
 	dup2(from[0], VHSM_FD_BROKER);
 	dup2(from[1], VHSM_FD_VAULT);
 	dup2(from[2], VHSM_FD_STATS);
-	for (int i = 0; i < 3; i++)
+	dup2(from[3], VHSM_FD_GATE);
+	for (int i = 0; i < 4; i++)
 		close(from[i]);
 	if (geteuid() == 0)
 		execl(program, "vhsm-engine", "--transport", "local",
@@ -56,9 +57,27 @@ static void exec_engine(int broker, int vault, int stats)
 	_exit(127);
 }
 
+/* As the broker makes it: the test writes, the engine cannot. */
+static int make_gate(struct rig *rig)
+{
+	int fd = memfd_create("gate", MFD_ALLOW_SEALING);
+
+	ck_assert_int_eq(ftruncate(fd, sizeof(*rig->gate)), 0);
+	rig->gate = mmap(NULL, sizeof(*rig->gate), PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(rig->gate, MAP_FAILED);
+	atomic_store(&rig->gate->lease_until_ns, VHSM_LEASE_NONE);
+	atomic_store(&rig->gate->epoch, 1);
+	if (!rig->gate_seals)
+		rig->gate_seals = F_SEAL_SHRINK | F_SEAL_GROW |
+			F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, rig->gate_seals), 0);
+	return fd;
+}
+
 void rig_start(struct rig *rig)
 {
-	int broker[2], vault[2], stats;
+	int broker[2], vault[2], stats, gate;
 
 	rig->queues = rig->queues ? rig->queues : 1;
 	rig->pool_pages = rig->pool_pages ? rig->pool_pages : 64;
@@ -70,16 +89,18 @@ void rig_start(struct rig *rig)
 	rig->stats = mmap(NULL, sizeof(*rig->stats), PROT_READ, MAP_SHARED,
 			  stats, 0);
 	ck_assert_ptr_ne(rig->stats, MAP_FAILED);
+	gate = make_gate(rig);
 	rig->pid = fork();
 	ck_assert_int_ge(rig->pid, 0);
 	if (!rig->pid) {
 		close(broker[0]);
 		close(vault[0]);
-		exec_engine(broker[1], vault[1], stats);
+		exec_engine(broker[1], vault[1], stats, gate);
 	}
 	close(broker[1]);
 	close(vault[1]);
 	close(stats);
+	close(gate);
 	rig->broker = broker[0];
 	rig->vault = vault[0];
 }

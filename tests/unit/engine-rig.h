@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "gate.h"
 #include "protocol.h"
 #include "vhsmif.h"
 
@@ -30,10 +31,12 @@ struct rig {
 	uint32_t spin_us, workers;
 	uint32_t first_index;		/* of the rings, as if long in use */
 	bool hold_acks;			/* the vault does not acknowledge */
+	int gate_seals;			/* 0: as the broker seals it */
 
 	pid_t pid;
 	int broker, vault;
 	struct vhsm_engine_stats *stats;
+	struct vhsm_gate *gate;		/* open; the test changes it */
 	int memfd;
 	struct rig_queue queue[VHSM_MAX_QUEUES];
 

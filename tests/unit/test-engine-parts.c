@@ -145,6 +145,10 @@ START_TEST(answers_are_not_refusals)
 	ck_assert(!vhsm_refusal_is_audited(VHSM_S_CANCELLED));
 	ck_assert(vhsm_refusal_is_audited(VHSM_S_NO_KEY));
 	ck_assert(vhsm_refusal_is_audited(VHSM_S_REVOKED));
+	ck_assert(vhsm_refusal_is_audited(VHSM_S_UNAPPROVED));
+	ck_assert(vhsm_refusal_is_audited(VHSM_S_LEASE_STALE));
+	ck_assert(vhsm_refusal_is_audited(VHSM_S_VERIFY_ONLY));
+	ck_assert(vhsm_refusal_is_audited(VHSM_S_THROTTLED));
 }
 END_TEST
 
@@ -236,18 +240,25 @@ static uint32_t load_key(uint16_t type, uint32_t usages)
 	return vhsm_keys_open(&keys, name)->handle;
 }
 
+static struct vhsm_gate gate = { .lease_until_ns = UINT64_MAX - 1 };
+static struct vhsm_guard guard;
+
 /* No ck_assert in here: it allocates. */
 static enum vhsm_status use_key(struct vhsm_call *call,
 				struct vhsm_thread *thread)
 {
 	enum vhsm_status status;
 	struct vhsm_key_version *v;
+	uint64_t now_ns = 0;
 
-	status = vhsm_call_find(call, &keys, &v);
+	status = vhsm_guard_enter(&guard, call->request.op, &now_ns,
+				  &call->epoch);
+	if (!status)
+		status = vhsm_call_find(call, &keys, &v);
 	if (status)
 		return status;
 	vhsm_call_prepare(call, pool);
-	return vhsm_call_publish(call, v, pool,
+	return vhsm_call_publish(call, &guard, &now_ns, v, pool,
 				 vhsm_call_run(call, v, thread));
 }
 
@@ -269,6 +280,7 @@ START_TEST(use_of_a_key_allocates_nothing_in_the_steady_state)
 	unsigned long before, after;
 	enum vhsm_status status;
 
+	vhsm_guard_init(&guard, &gate);
 	call.request.key = load_key(uses[_i].type, uses[_i].usages);
 	call.request.op = uses[_i].op;
 	call.request.mechanism = uses[_i].mechanism;
