@@ -42,6 +42,7 @@ struct vhsm_guest_memory {
 		    struct vhsm_memory_stats *stats, char *why);
 	void (*close)(struct vhsm_guest_memory *);	/* frees it, too */
 	uint64_t frames;
+	bool zeros;			/* what is not there reads as zeros */
 	unsigned chunk_pages;		/* 0: no page can be had singly */
 	unsigned chunk_max;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * guest-memory-image.c - memory from a raw file, read in pieces (a mapping
- * would die of a file that is cut short meanwhile).  What the file leaves out
- * (a hole, where the file system tells) is a frame the guest does not have.
+ * would die of a file that is cut short meanwhile).  A walk steps over what the
+ * file leaves out, where the file system tells; a page in a hole is of zeros,
+ * for whoever copies an image may have made holes of zeros.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,7 @@ static void image_close(struct vhsm_guest_memory *memory)
 
 static int image_init(struct image *image, uint64_t size)
 {
+	image->base.zeros = true;
 	image->base.chunk_pages = CHUNK_PAGES;
 	image->base.chunk_max = GUEST_CHUNK_COUNT_MAX;
 	image->base.frames = size / VHSM_GUEST_PAGE_SIZE +

@@ -104,6 +104,18 @@ static bool is_present(const struct guest_chunk *c, unsigned page)
 	return c->bytes && c->present[page / 64] >> (page % 64) & 1;
 }
 
+/* The page of a chunk that is kept. */
+static const uint8_t *page_of(const struct vhsm_guest_memory *m,
+			      struct guest_chunk *c, unsigned page)
+{
+	static const uint8_t zero_page[VHSM_GUEST_PAGE_SIZE];
+
+	c->used = m->tick;
+	if (is_present(c, page) || (m->zeros && c->bytes))
+		return c->bytes + (size_t)page * VHSM_GUEST_PAGE_SIZE;
+	return m->zeros ? zero_page : NULL;
+}
+
 const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 {
 	struct guest_chunk *c;
@@ -114,20 +126,14 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 	page = (unsigned)(gfn % m->chunk_pages);
 	m->tick++;
 	c = find_chunk(m, gfn / m->chunk_pages);
-	if (c && !is_present(c, page)) {
-		c->used = m->tick;
-		if (!m->appeared || !m->appeared(m, gfn))
-			return NULL;
-		drop_chunk(m, (uint16_t)(c - m->chunk));
-		c = NULL;
-	}
-	if (!c)
-		c = load_chunk(m, gfn / m->chunk_pages);
-	if (!c)
+	if (c && (is_present(c, page) || !m->appeared))
+		return page_of(m, c, page);
+	if (c && !m->appeared(m, gfn))
 		return NULL;
-	c->used = m->tick;
-	return is_present(c, page) ?
-	       c->bytes + (size_t)page * VHSM_GUEST_PAGE_SIZE : NULL;
+	if (c)
+		drop_chunk(m, (uint16_t)(c - m->chunk));
+	c = load_chunk(m, gfn / m->chunk_pages);
+	return c ? page_of(m, c, page) : NULL;
 }
 
 int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,

@@ -38,8 +38,8 @@ typedef int vhsm_memory_visit(uint64_t address, const uint8_t *bytes,
 struct vhsm_guest_memory *vhsm_guest_memory_open_domain(uint32_t domid,
 							char *why);
 
-/* A raw, maybe sparse image of memory: guest-physical address = offset; a hole
- * is a frame that is not there.  NULL with why. */
+/* A raw, maybe sparse image of memory: guest-physical address = offset.  A hole
+ * reads as zeros and is not visited by a walk.  NULL with why. */
 struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,
 						       char *why);
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source.c - the guest that is looked at.
+ */
+#include "inspect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "domain-name.h"
+#include "domain-vcpus.h"
+#include "record.h"
+
+int source_refresh(struct source *s, char *why)
+{
+	if (!s->xch)
+		return 0;
+	return vhsm_vcpus_of_domain(s->xch, s->domid, s->vcpu, &s->vcpu_count,
+				    why);
+}
+
+static int open_domain(struct source *s, const char *name, char *why)
+{
+	int r;
+
+	r = domain_number(name, &s->domid);
+	if (r) {
+		snprintf(why, INSPECT_WHY_LEN, "there is no domain \"%.60s\" "
+			 "(xl list shows those there are)", name);
+		return r;
+	}
+	s->memory = vhsm_guest_memory_open_domain(s->domid, why);
+	if (!s->memory)
+		return -EIO;
+	s->xch = xc_interface_open(NULL, NULL, 0);
+	if (!s->xch) {
+		snprintf(why, INSPECT_WHY_LEN, "opening Xen's privileged "
+			 "interface: %s", strerror(errno));
+		return -EIO;
+	}
+	return source_refresh(s, why);
+}
+
+static int open_image(struct source *s, const char *path, char *why)
+{
+	struct vhsm_recording recording;
+	int r;
+
+	r = vhsm_record_read(&recording, path, why);
+	if (r)
+		return r;
+	s->vcpu_count = recording.vcpu_count;
+	memcpy(s->vcpu, recording.vcpu, sizeof(s->vcpu));
+	s->memory = vhsm_guest_memory_open_image(path, why);
+	return s->memory ? 0 : -EIO;
+}
+
+int source_open(struct source *s, const struct options *o, char *why)
+{
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	r = o->domain ? open_domain(s, o->domain, why) :
+			open_image(s, o->image, why);
+	if (r)
+		source_close(s);
+	return r;
+}
+
+void source_close(struct source *s)
+{
+	vhsm_guest_memory_close(&s->memory);
+	if (s->xch)
+		xc_interface_close(s->xch);
+	s->xch = NULL;
+}
