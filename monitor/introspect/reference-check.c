@@ -85,7 +85,7 @@ static const char *variants_check(const struct vhsm_reference *reference,
 		    v->bytes_at > h->variant_bytes.count ||
 		    v->len > h->variant_bytes.count - v->bytes_at)
 			return "is damaged: a variant without its bytes";
-		if ((v->slide_at != 0xff && v->slide_at + 4u > v->len) ||
+		if ((v->slide_at != VHSM_NO_SLIDE && v->slide_at + 4u > v->len) ||
 		    (v->target_at != 0 && v->target_at + 4u > v->len))
 			return "is damaged: a variant's operand outside it";
 	}

@@ -39,6 +39,8 @@ enum vhsm_site_kind {
  * the target. */
 #define VHSM_SITE_DYNAMIC	0x01u
 
+#define VHSM_NO_SLIDE		0xffu	/* no operand to add the slide to */
+
 struct vhsm_site {
 	uint64_t va;			/* link address */
 	uint32_t len;			/* bytes */
@@ -68,6 +70,10 @@ const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *,
 /* The site that covers va, or NULL. */
 const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *,
 					       uint64_t va);
+/* Variant i of a site; the reference's. */
+const struct vhsm_site_variant *
+vhsm_reference_site_variant(const struct vhsm_reference *,
+			    const struct vhsm_site *, unsigned i);
 /* Variant i of a site: its site's len bytes, slid, into bytes. */
 void vhsm_reference_variant(const struct vhsm_reference *,
 			    const struct vhsm_site *, unsigned i,

@@ -19,7 +19,6 @@
 #include "site.h"
 
 #define VHSM_BUILDER_WHY_LEN 256u
-#define VHSM_NO_SLIDE 0xffu
 
 struct vhsm_builder;
 

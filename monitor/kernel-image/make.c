@@ -14,6 +14,8 @@ int vhsm_reference_make(const char *kernel, const char *path,
 	if (image)
 		builder = vhsm_builder_new(image, why);
 	if (builder)
+		r = vhsm_builder_add_sites(builder, image, why);
+	if (!r)
 		r = vhsm_builder_write(builder, path, why);
 	if (!r && counts)
 		vhsm_builder_counts(builder, counts);
