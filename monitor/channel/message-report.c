@@ -122,11 +122,12 @@ json_t *vhsm_verdict_encode(const struct vhsm_verdict *v)
 		json_decref(runs);
 		return NULL;
 	}
-	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:o}",
 			 "number", number(v->number), "clean", (int)v->clean,
 			 "findings", (json_int_t)v->findings,
 			 "us", number(v->us), "cpu_us", number(v->cpu_us),
-			 "full_done", number(v->full_done), "runs", runs);
+			 "full_done", number(v->full_done),
+			 "error", v->error, "runs", runs);
 }
 
 static bool decode_run(struct vhsm_check_run *run, const json_t *untrusted,
@@ -161,8 +162,9 @@ static bool runs_agree(struct message *m, const struct vhsm_verdict *v)
 			return message_wrong(m, "clean",
 					     "but a check did not finish");
 	}
-	if (v->clean && v->findings)
-		return message_wrong(m, "clean", "but there are findings");
+	if (v->clean && (v->findings || v->error[0] || !v->run_count))
+		return message_wrong(m, "clean", "but there are findings, or"
+				     " an error, or no check ran");
 	return true;
 }
 
@@ -182,6 +184,7 @@ int vhsm_verdict_decode(struct vhsm_verdict *v, const char *untrusted,
 	     message_u64(&m, "us", 0, NUMBER_MAX, &v->us) &&
 	     message_u64(&m, "cpu_us", 0, NUMBER_MAX, &v->cpu_us) &&
 	     message_u64(&m, "full_done", 0, NUMBER_MAX, &v->full_done) &&
+	     message_text(&m, "error", v->error, sizeof(v->error)) &&
 	     message_array(&m, "runs", VHSM_CHECK_RUNS_MAX, &runs) &&
 	     message_end(&m);
 	if (ok)

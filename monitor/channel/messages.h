@@ -98,6 +98,7 @@ struct vhsm_verdict {
 	uint64_t us;			/* elapsed */
 	uint64_t cpu_us;		/* used by the monitor since it started */
 	uint64_t full_done;		/* full scans finished */
+	char error[160];		/* why no check could run; "" they ran */
 	unsigned run_count;
 	struct vhsm_check_run run[VHSM_CHECK_RUNS_MAX];
 };

@@ -190,6 +190,7 @@ START_TEST(a_verdict_is_read_as_written)
 	in.findings = 2;
 	in.run[1].finished = false;
 	memcpy(in.run[1].error, "no memory", 10);
+	memcpy(in.error, "no kernel", 10);
 	ck_assert_int_eq(round_trip(&in, &out), 0);
 	ck_assert_mem_eq(&in, &out, sizeof(in));
 }
@@ -201,6 +202,12 @@ START_TEST(a_verdict_that_gainsays_itself_is_refused)
 
 	make_verdict(&in);
 	in.findings = 1;
+	ck_assert_int_eq(round_trip(&in, &out), -EPROTO);
+	make_verdict(&in);
+	in.run_count = 0;
+	ck_assert_int_eq(round_trip(&in, &out), -EPROTO);
+	make_verdict(&in);
+	in.error[0] = 'x';
 	ck_assert_int_eq(round_trip(&in, &out), -EPROTO);
 	make_verdict(&in);
 	in.run[2].finished = false;
