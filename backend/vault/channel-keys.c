@@ -58,7 +58,8 @@ static struct channel_key *slot_new(struct vhsm_channel *channel,
 }
 
 /* Queues every version of a key whose nonces have been counted. */
-static int key_queue(struct vhsm_channel *channel, const struct vhsm_key *key)
+static int key_queue(struct vhsm_channel *channel, const struct vhsm_unit *unit,
+		     const struct vhsm_key *key)
 {
 	struct channel_key *slot = slot_find(channel, key->name);
 	struct channel_item item = { .kind = ITEM_KEY };
@@ -70,7 +71,7 @@ static int key_queue(struct vhsm_channel *channel, const struct vhsm_key *key)
 	if (slot == NULL)
 		return -ENOSPC;
 	item.index = (uint32_t)(slot - channel->keys);
-	item.state = key->state;
+	item.state = vhsm_unit_key_state(unit, key);
 	for (i = 0; i < key->version_count && r == 0; i++) {
 		item.version = key->versions[i].version;
 		item.nonce_fixed = key->versions[i].nonce_fixed;
@@ -83,9 +84,10 @@ static int key_queue(struct vhsm_channel *channel, const struct vhsm_key *key)
 	return r;
 }
 
-static bool counts_nonces(const struct vhsm_key *key)
+static bool counts_nonces(const struct vhsm_unit *unit,
+			  const struct vhsm_key *key)
 {
-	return key->state == VHSM_KEY_ENABLED &&
+	return vhsm_unit_key_state(unit, key) == VHSM_KEY_ENABLED &&
 	       vhsm_key_type_has_nonce(key->type);
 }
 
@@ -118,7 +120,7 @@ static int keys_select(struct vhsm_channel *channel, struct vhsm_unit *unit,
 			break;
 		}
 		memcpy(s->names[s->name_count], key->name, sizeof(key->name));
-		if (counts_nonces(key))
+		if (counts_nonces(unit, key))
 			s->counted[s->counted_count++] =
 				s->names[s->name_count];
 		s->name_count++;
@@ -137,8 +139,24 @@ static int keys_queue(struct vhsm_channel *channel, struct vhsm_unit *unit,
 	for (i = 0; i < s->name_count && r == 0; i++) {
 		key = vhsm_unit_key_find(unit, s->names[i]);
 		if (key != NULL)
-			r = key_queue(channel, key);
+			r = key_queue(channel, unit, key);
 	}
+	return r;
+}
+
+/* All of the unit's that it may use; counts them. */
+static int keys_offer(struct vhsm_channel *channel, struct vhsm_unit *unit,
+		      unsigned *count)
+{
+	struct selected s = { 0 };
+	int r;
+
+	r = keys_select(channel, unit, &s);
+	if (r == 0)
+		r = keys_queue(channel, unit, &s);
+	*count = (unsigned)s.name_count;
+	free(s.names);
+	free(s.counted);
 	return r;
 }
 
@@ -146,7 +164,6 @@ int vhsm_channel_load(struct vhsm_channel *channel, unsigned *count)
 {
 	const struct channel_item done = { .kind = ITEM_KEYS_DONE };
 	char why[VHSM_WHY_LEN] = "";
-	struct selected s = { 0 };
 	struct vhsm_unit *unit;
 	int r;
 
@@ -156,12 +173,7 @@ int vhsm_channel_load(struct vhsm_channel *channel, unsigned *count)
 	if (r == VHSM_E_NOT_FOUND)
 		return vhsm_channel_queue(channel, &done);
 	if (r == 0)
-		r = keys_select(channel, unit, &s);
-	if (r == 0)
-		r = keys_queue(channel, unit, &s);
-	*count = (unsigned)s.name_count;
-	free(s.names);
-	free(s.counted);
+		r = keys_offer(channel, unit, count);
 	if (r != 0) {
 		vhsm_log(LOG_ERR, "domain %u: no keys for its device: %s",
 			 channel->domid, why[0] ? why :
@@ -182,10 +194,10 @@ static int key_offer(struct vhsm_channel *channel, const char *name)
 	key = r == 0 ? vhsm_unit_key_find(unit, name) : NULL;
 	if (r == 0 && key == NULL)
 		r = VHSM_E_NOT_FOUND;
-	if (r == 0 && counts_nonces(key))
+	if (r == 0 && counts_nonces(unit, key))
 		r = vhsm_unit_load(unit, &name, 1);
 	key = r == 0 ? vhsm_unit_key_find(unit, name) : NULL;
-	return key != NULL ? key_queue(channel, key) : r;
+	return key != NULL ? key_queue(channel, unit, key) : r;
 }
 
 void vhsm_channels_offer(struct vhsm_vault *vault, const uint8_t *uuid,
@@ -256,6 +268,44 @@ void vhsm_channels_withdraw(struct vhsm_vault *vault, const uint8_t *uuid,
 		/* Its name may be given to a new key at once. */
 		if (slot != NULL && state == VHSM_KEY_DESTROYED)
 			slot->used = false;
+	}
+}
+
+void vhsm_channels_offer_all(struct vhsm_vault *vault, const uint8_t *uuid)
+{
+	struct vhsm_channel *channel;
+	struct vhsm_unit *unit;
+	unsigned count;
+	int r;
+
+	LIST_FOREACH(channel, &vault->channels, link) {
+		if (memcmp(channel->uuid, uuid, VHSM_UUID_LEN) != 0 ||
+		    channel->broken)
+			continue;
+		r = vhsm_store_unit(vault->store, uuid, false, &unit, NULL);
+		if (r == 0)
+			r = keys_offer(channel, unit, &count);
+		if (r != 0)
+			vhsm_log(LOG_ERR, "domain %u: its keys are not served: "
+				 "%s", channel->domid,
+				 vhsm_vault_error_text(r));
+		vhsm_channel_flush(channel);
+	}
+}
+
+void vhsm_channels_withdraw_all(struct vhsm_vault *vault, const uint8_t *uuid,
+				struct vhsm_confirm *confirm)
+{
+	struct vhsm_channel *channel;
+	size_t i;
+
+	LIST_FOREACH(channel, &vault->channels, link) {
+		if (memcmp(channel->uuid, uuid, VHSM_UUID_LEN) != 0)
+			continue;
+		for (i = 0; i < VHSM_MAX_KEYS; i++)
+			if (channel->keys[i].used)
+				key_withdraw(channel, &channel->keys[i],
+					     VHSM_KEY_REVOKED, confirm);
 	}
 }
 

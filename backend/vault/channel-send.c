@@ -84,12 +84,12 @@ static int message_fill(struct vhsm_unit *unit, const struct vhsm_key *key,
 	msg->index = item->index;
 	memcpy(msg->name, key->name, strlen(key->name));
 	msg->type = key->type;
-	msg->state = key->state;
+	msg->state = vhsm_unit_key_state(unit, key);
 	msg->usages = key->usages;
 	msg->version = v->version;
 	msg->nonce_fixed = item->nonce_fixed;
 	msg->nonce_start = item->nonce_start;
-	if (key->state == VHSM_KEY_ENABLED)
+	if (msg->state == VHSM_KEY_ENABLED)
 		r = vhsm_unit_unseal(unit, key, v, msg->material, &len);
 	msg->material_len = (uint32_t)len;
 	return r;
@@ -114,7 +114,8 @@ static int send_key(struct vhsm_channel *channel,
 		return 0;
 	/* Enabled since: it is queued again, with a nonce prefix counted for
 	 * that; this one's may be another engine's. */
-	if (key->state == VHSM_KEY_ENABLED && item->state != VHSM_KEY_ENABLED)
+	if (vhsm_unit_key_state(unit, key) == VHSM_KEY_ENABLED &&
+	    item->state != VHSM_KEY_ENABLED)
 		return 0;
 	r = message_fill(unit, key, item, msg);
 	if (r != 0) {

@@ -326,6 +326,19 @@ int vhsm_channel_open(struct vhsm_vault *vault,
 	return r;
 }
 
+static void revoked_encode(struct vhsm_vault *vault,
+			   const struct vhsm_channel *channel, json_t *engine)
+{
+	const char *reason = NULL;
+	struct vhsm_unit *unit;
+
+	if (vhsm_store_unit(vault->store, channel->uuid, false, &unit,
+			    NULL) == 0)
+		reason = vhsm_unit_revoked(unit);
+	if (reason != NULL)
+		json_object_set_new(engine, "revoked", json_string(reason));
+}
+
 json_t *vhsm_channels_encode(struct vhsm_vault *vault)
 {
 	char uuid[VHSM_UUID_TEXT_LEN + 1];
@@ -341,6 +354,7 @@ json_t *vhsm_channels_encode(struct vhsm_vault *vault)
 		engine = device_encode(channel);
 		json_object_set_new(engine, "uuid", json_string(uuid));
 		json_object_set_new(engine, "keys", json_integer(keys));
+		revoked_encode(vault, channel, engine);
 		json_array_append_new(array, engine);
 	}
 	return array;

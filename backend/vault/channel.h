@@ -30,6 +30,11 @@ void vhsm_channels_withdraw(struct vhsm_vault *, const uint8_t *uuid,
 			    const char *name, uint16_t state,
 			    struct vhsm_confirm *confirm);
 
+/* The same for all keys of a guest: REVOKED, or as they are again. */
+void vhsm_channels_withdraw_all(struct vhsm_vault *, const uint8_t *uuid,
+				struct vhsm_confirm *confirm);
+void vhsm_channels_offer_all(struct vhsm_vault *, const uint8_t *uuid);
+
 /* Acknowledges every refusal whose record is committed. */
 void vhsm_channels_acknowledge(struct vhsm_vault *);
 /* Records the use of keys since the last time. */

@@ -96,7 +96,7 @@ json_t *vhsm_key_encode(struct vhsm_vault *vault, struct vhsm_unit *unit,
 
 	vhsm_uuid_encode(vhsm_unit_uuid(unit), uuid);
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o*, s:I,"
-			 " s:{s:I, s:I, s:I}}",
+			 " s:s*, s:{s:I, s:I, s:I}}",
 			 "uuid", uuid, "name", key->name,
 			 "type", vhsm_key_type_name(key->type),
 			 "state", vhsm_key_state_name(key->state),
@@ -107,6 +107,7 @@ json_t *vhsm_key_encode(struct vhsm_vault *vault, struct vhsm_unit *unit,
 			 "public_key", public_encode(unit, key),
 			 "engines", (json_int_t)vhsm_channels_count(vault,
 				vhsm_unit_uuid(unit), key->name),
+			 "revoked", vhsm_unit_revoked(unit),
 			 "counters", "operations", (json_int_t)key->operations,
 			 "failures", (json_int_t)key->failures,
 			 "bytes", (json_int_t)key->bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * methods-change.c - key.set-state, key.delete and unit.destroy.
+ * methods-change.c - key.set-state, key.delete, unit.destroy, guest.revoke and
+ * guest.release.
  *
  *   1. the store, so that the change outlives us
  *   2. engines are told, before anything slow
@@ -13,6 +14,7 @@
 #include "channel.h"
 #include "confirm.h"
 #include "events.h"
+#include "log.h"
 #include "methods.h"
 #include "names.h"
 #include "request.h"
@@ -40,6 +42,8 @@ static void on_confirmed(void *arg, unsigned engines, unsigned unconfirmed)
 		unconfirmed_record(request, unconfirmed);
 	json_object_set_new(result, "engines", json_integer(engines));
 	json_object_set_new(result, "unconfirmed", json_integer(unconfirmed));
+	json_object_set_new(result, "ms", json_integer(vhsm_request_now_ms() -
+						       request->begun_ms));
 	if (request->error != 0) {
 		json_decref(result);
 		vhsm_request_fail(request, request->error, "it is done, but "
@@ -222,5 +226,110 @@ void vhsm_method_unit_destroy(struct vhsm_admin_request *request)
 		change_fail(request, confirm, r);
 	}
 	json_decref(names);
+	json_decref(note.details);
+}
+
+/* A guest's reason: printable, and cut rather than refused, since whoever
+ * revokes is in a hurry. */
+static bool reason_take(struct vhsm_admin_request *request,
+			char reason[VHSM_UNIT_REASON_LEN])
+{
+	char text[2048];
+
+	if (!vhsm_request_take_text(request, "reason", text, sizeof(text)))
+		return false;
+	vhsm_log_escape(reason, VHSM_UNIT_REASON_LEN,
+			text[0] ? text : "not said",
+			text[0] ? strlen(text) : strlen("not said"));
+	return true;
+}
+
+static json_t *guest_note(struct vhsm_admin_request *request,
+			  struct vhsm_unit *unit, const char *reason)
+{
+	json_t *note = vhsm_request_note(request);
+	json_int_t keys = (json_int_t)vhsm_unit_key_count(unit);
+
+	json_object_set_new(note, "keys", json_integer(keys));
+	json_object_set_new(note, "reason", json_string(reason));
+	json_object_set_new(request->result, "keys", json_integer(keys));
+	return note;
+}
+
+/*
+ * The unit is made if the guest has none: keys it is given later are withheld,
+ * too.  Asked again, it tells the engines again and waits for them, which is
+ * how an answer with unconfirmed engines is mended.
+ */
+void vhsm_method_guest_revoke(struct vhsm_admin_request *request)
+{
+	struct vhsm_unit_note note = { VHSM_EV_GUEST_REVOKED, NULL };
+	char reason[VHSM_UNIT_REASON_LEN];
+	struct vhsm_confirm *confirm;
+	struct vhsm_unit *unit;
+	bool change;
+	int r;
+
+	if (!vhsm_request_take_uuid(request) || !reason_take(request, reason))
+		return;
+	r = vhsm_store_unit(request->vault->store, request->uuid, true, &unit,
+			    request->why);
+	if (r != 0) {
+		vhsm_request_fail(request, r, "%s", request->why[0] ?
+				  request->why : vhsm_vault_error_text(r));
+		return;
+	}
+	confirm = confirm_prepare(request);
+	if (confirm == NULL)
+		return;
+	change = vhsm_unit_revoked(unit) == NULL;
+	note.details = guest_note(request, unit, reason);
+	if (change)
+		r = vhsm_unit_revoke(unit, reason, &note);
+	if (r == 0) {
+		vhsm_channels_withdraw_all(request->vault, request->uuid,
+					   confirm);
+		if (change)
+			request->error = vhsm_request_record(request, &note);
+		vhsm_confirm_start(confirm);
+	} else {
+		change_fail(request, confirm, r);
+	}
+	json_decref(note.details);
+}
+
+void vhsm_method_guest_release(struct vhsm_admin_request *request)
+{
+	struct vhsm_unit_note note = { VHSM_EV_GUEST_RELEASED, NULL };
+	char reason[VHSM_UNIT_REASON_LEN];
+	struct vhsm_confirm *confirm;
+	struct vhsm_unit *unit = NULL;
+	int r;
+
+	if (!vhsm_request_take_uuid(request) || !reason_take(request, reason))
+		return;
+	r = vhsm_store_unit(request->vault->store, request->uuid, false, &unit,
+			    request->why);
+	confirm = confirm_prepare(request);
+	if (confirm == NULL)
+		return;
+	if (r == VHSM_E_NOT_FOUND) {
+		json_object_set_new(request->result, "keys", json_integer(0));
+		vhsm_confirm_start(confirm);
+		return;
+	}
+	if (r == 0)
+		note.details = guest_note(request, unit, reason);
+	if (r == 0 && vhsm_unit_revoked(unit) != NULL) {
+		r = vhsm_unit_release(unit, &note);
+		if (r == 0) {
+			request->error = vhsm_request_record(request, &note);
+			vhsm_channels_offer_all(request->vault, request->uuid);
+		}
+	}
+	if (r == 0)
+		vhsm_confirm_start(confirm);
+	else
+		change_fail(request, confirm, r);
 	json_decref(note.details);
 }

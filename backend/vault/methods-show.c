@@ -41,7 +41,8 @@ void vhsm_method_key_list(struct vhsm_admin_request *request)
 		}
 		json_array_append_new(keys, vhsm_key_encode_short(key));
 	}
-	result = json_pack("{s:o, s:s*}", "keys", keys, "next", next);
+	result = json_pack("{s:o, s:s*, s:s*}", "keys", keys, "next", next,
+			   "revoked", vhsm_unit_revoked(unit));
 	vhsm_request_answer(request, result);
 }
 

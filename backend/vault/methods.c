@@ -20,16 +20,19 @@
  *   -> KEY
  *
  * key.list          {uuid, [after: NAME], [limit: N]}
- *   -> {keys: [{name, type, state, usages, version}], [next: NAME]}
+ *   -> {keys: [{name, type, state, usages, version}], [next: NAME],
+ *       [revoked: REASON]}
+ *   revoked: the guest is; its engines have no key, whatever their states.
  *
  * key.show          {uuid, name}          -> KEY
  *
  * key.set-state     {uuid, name, state: STATE}
  * key.delete        {uuid, name}
- *   -> {uuid, name, state: STATE or "destroyed", engines: N, unconfirmed: N}
+ *   -> {uuid, name, state: STATE or "destroyed", engines: N, unconfirmed: N,
+ *       ms: N}
  *   Answered when every engine that has the key has confirmed that nothing
  *   under the old state can be published any more, or has ended; unconfirmed
- *   of the engines did not within 2 s.
+ *   of the engines did not within 2 s.  It took ms milliseconds.
  *
  * key.fingerprints  {uuid} [+ a descriptor to write to]
  *   -> without: {fingerprints: SET}; "full" when it does not fit an answer
@@ -40,8 +43,16 @@
  *   -> {units: [{uuid, engines: N}], [next: UUID]}
  *
  * unit.destroy      {uuid}
- *   -> {uuid, keys: N, engines: N, unconfirmed: N}
+ *   -> {uuid, keys: N, engines: N, unconfirmed: N, ms: N}
  *   For ever: the unit's wrapping key is forgotten.
+ *
+ * guest.revoke      {uuid, [reason: TEXT]}
+ * guest.release     {uuid, [reason: TEXT]}
+ *   -> {uuid, keys: N, engines: N, unconfirmed: N, ms: N}
+ *   Withholds every key of the guest, those made meanwhile too, until it is
+ *   released; that outlives us.  revoke is answered as key.set-state is, with
+ *   engines and unconfirmed counting keys told to engines: confirmed ones are
+ *   zeroised there.  Both may be repeated.
  *
  * audit.show        {[since: TIME], [domain: UUID], [event: "key.deleted", or
  *                    "key." for all that start so], [after: SEQ], [limit: N],
@@ -55,7 +66,7 @@
  *
  * vault.status      {}
  *   -> {version, root, started: TIME, units: N, audit_seq: N,
- *       engines: [{uuid, domid, device, name, keys: N}]}
+ *       engines: [{uuid, domid, device, name, keys: N, [revoked: REASON]}]}
  *
  * Error codes: not-found, exists, bad-request, denied, corrupt, full, busy,
  * internal.
@@ -78,6 +89,8 @@ const struct vhsm_method vhsm_methods[] = {
 	{ "key.fingerprints", " uuid ", true, vhsm_method_key_fingerprints },
 	{ "unit.list", " after limit ", false, vhsm_method_unit_list },
 	{ "unit.destroy", " uuid ", true, vhsm_method_unit_destroy },
+	{ "guest.revoke", " uuid reason ", true, vhsm_method_guest_revoke },
+	{ "guest.release", " uuid reason ", true, vhsm_method_guest_release },
 	{ "audit.show", " since domain event after limit last ", false,
 	  vhsm_method_audit_show },
 	{ "audit.verify", " ", false, vhsm_method_audit_verify },

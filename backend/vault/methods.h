@@ -13,6 +13,8 @@ void vhsm_method_key_import(struct vhsm_admin_request *);
 /* methods-change.c */
 void vhsm_method_key_delete(struct vhsm_admin_request *);
 void vhsm_method_key_set_state(struct vhsm_admin_request *);
+void vhsm_method_guest_revoke(struct vhsm_admin_request *);
+void vhsm_method_guest_release(struct vhsm_admin_request *);
 void vhsm_method_unit_destroy(struct vhsm_admin_request *);
 /* methods-show.c */
 void vhsm_method_key_list(struct vhsm_admin_request *);

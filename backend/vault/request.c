@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -97,6 +98,14 @@ static const char *unknown_param(const struct vhsm_method *method,
 	return NULL;
 }
 
+int64_t vhsm_request_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 void vhsm_request_handle(struct vhsm_rpc_call *call, const char *method,
 			 json_t *params, int fd, void *arg)
 {
@@ -120,6 +129,7 @@ void vhsm_request_handle(struct vhsm_rpc_call *call, const char *method,
 	request->method = found;
 	request->params = params;
 	request->fd = fd;
+	request->begun_ms = vhsm_request_now_ms();
 	unknown = unknown_param(found, params);
 	if (unknown != NULL)
 		vhsm_request_fail(request, VHSM_E_BAD_REQUEST,

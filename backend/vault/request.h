@@ -36,8 +36,12 @@ struct vhsm_admin_request {
 	json_t *result;			/* to be answered later */
 	void *state;			/* the method's own, freed by it */
 	int error;			/* of its job */
+	int64_t begun_ms;		/* monotonic */
 	char why[VHSM_WHY_LEN];
 };
+
+/* The clock of begun_ms. */
+int64_t vhsm_request_now_ms(void);
 
 /* The rows of methods.c; a NULL name ends it. */
 extern const struct vhsm_method vhsm_methods[];

@@ -252,6 +252,39 @@ int vhsm_unit_set_state(struct vhsm_unit *unit, const char *name,
 	return change_end(unit, r, note);
 }
 
+int vhsm_unit_revoke(struct vhsm_unit *unit, const char *reason,
+		     const struct vhsm_unit_note *note)
+{
+	size_t len = strlen(reason);
+	int r;
+
+	if (len == 0 || len >= sizeof(unit->reason))
+		return VHSM_E_BAD_REQUEST;
+	r = change_begin(unit);
+	if (r == 0)
+		r = vhsm_unit_run(unit, UNIT_META_PUT, "tb", "revoked", reason,
+				  len);
+	if (r == 0) {
+		unit->revoked = true;
+		memcpy(unit->reason, reason, len + 1);
+		unit->last_record++;
+	}
+	return change_end(unit, r, note);
+}
+
+int vhsm_unit_release(struct vhsm_unit *unit, const struct vhsm_unit_note *note)
+{
+	int r = change_begin(unit);
+
+	if (r == 0)
+		r = vhsm_unit_run(unit, UNIT_META_DELETE, "t", "revoked");
+	if (r == 0) {
+		unit->revoked = false;
+		unit->last_record++;
+	}
+	return change_end(unit, r, note);
+}
+
 int vhsm_unit_load(struct vhsm_unit *unit, const char *const *names,
 		   size_t count)
 {

@@ -51,6 +51,7 @@ static const char *const statements[UNIT_STATEMENTS] = {
 	[UNIT_ROLLBACK] = "ROLLBACK",
 	[UNIT_META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[UNIT_META_PUT] = "REPLACE INTO meta (name, value) VALUES (?, ?)",
+	[UNIT_META_DELETE] = "DELETE FROM meta WHERE name = ?",
 	[UNIT_KEYS] = "SELECT id, name, type, usages, state, created,"
 		" primary_version, operations, failures, bytes FROM keys"
 		" LEFT JOIN use ON use.key = keys.id",

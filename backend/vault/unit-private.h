@@ -18,6 +18,7 @@ enum unit_statement {
 	UNIT_ROLLBACK,
 	UNIT_META_GET,
 	UNIT_META_PUT,
+	UNIT_META_DELETE,
 	UNIT_KEYS,
 	UNIT_KEY_PUT,
 	UNIT_KEY_DELETE,
@@ -46,6 +47,8 @@ struct vhsm_unit {
 	bool use_changed;		/* counters not in the file yet */
 	bool stale;
 	bool destroyed;
+	bool revoked;			/* its keys are withheld */
+	char reason[VHSM_UNIT_REASON_LEN];	/* why */
 };
 
 /* --- unit-db.c --- */

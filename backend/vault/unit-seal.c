@@ -192,11 +192,12 @@ out:
 	return r;
 }
 
-/* Every record of the unit by name and number; the caller frees. */
+/* Every record of the unit by name and number, and whether its guest is
+ * revoked; the caller frees. */
 static uint8_t *manifest_list(const struct vhsm_unit *unit, size_t *len)
 {
 	const struct vhsm_key *key;
-	struct writer w = { NULL, 0, 64, false };
+	struct writer w = { NULL, 0, 128 + VHSM_UNIT_REASON_LEN, false };
 	size_t i, j;
 
 	for (i = 0; i < unit->key_count; i++)
@@ -216,6 +217,11 @@ static uint8_t *manifest_list(const struct vhsm_unit *unit, size_t *len)
 			put_number(&w, key->versions[j].version);
 			put_number(&w, key->versions[j].record);
 		}
+	}
+	/* Nothing where it is not, as before there was such a state. */
+	if (unit->revoked) {
+		put_text(&w, "guest revoked");
+		put_text(&w, unit->reason);
 	}
 	*len = w.len;
 	if (w.overflown) {

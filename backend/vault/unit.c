@@ -271,7 +271,12 @@ static int unit_load(struct vhsm_unit *unit, const uint8_t *root_key, char *why)
 		r = keys_check(unit, why);
 	if (r != 0)
 		return r;
-	r = meta_get(unit, "manifest", manifest, sizeof(manifest), &len);
+	r = meta_get(unit, "revoked", (uint8_t *)unit->reason,
+		     sizeof(unit->reason) - 1, &len);
+	unit->revoked = len > 0;
+	if (r == 0)
+		r = meta_get(unit, "manifest", manifest, sizeof(manifest),
+			     &len);
 	if (r == 0)
 		r = vhsm_unit_manifest_check(unit, manifest, len);
 	if (r != 0)
@@ -372,6 +377,17 @@ bool vhsm_unit_stale(const struct vhsm_unit *unit)
 bool vhsm_unit_destroyed(const struct vhsm_unit *unit)
 {
 	return unit->destroyed;
+}
+
+const char *vhsm_unit_revoked(const struct vhsm_unit *unit)
+{
+	return unit->revoked ? unit->reason : NULL;
+}
+
+uint16_t vhsm_unit_key_state(const struct vhsm_unit *unit,
+			     const struct vhsm_key *key)
+{
+	return unit->revoked ? VHSM_KEY_REVOKED : key->state;
 }
 
 size_t vhsm_unit_key_count(const struct vhsm_unit *unit)

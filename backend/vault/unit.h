@@ -31,6 +31,7 @@
 #include "vhsmif.h"
 
 #define VHSM_UNIT_KEYS_MAX	1024u
+#define VHSM_UNIT_REASON_LEN	200u	/* with its NUL */
 
 struct vhsm_unit;
 
@@ -114,6 +115,19 @@ int vhsm_unit_remove(struct vhsm_unit *, const char *name,
 int vhsm_unit_set_state(struct vhsm_unit *, const char *name, uint16_t state,
 			const struct vhsm_unit_note *note);
 int vhsm_unit_load(struct vhsm_unit *, const char *const *names, size_t count);
+
+/*
+ * The guest's keys are withheld from it, all of them and those to come, until
+ * they are released; nothing of the keys themselves changes.  Covered by the
+ * manifest: nobody who can write the file can release them.  reason is text.
+ */
+int vhsm_unit_revoke(struct vhsm_unit *, const char *reason,
+		     const struct vhsm_unit_note *note);
+int vhsm_unit_release(struct vhsm_unit *, const struct vhsm_unit_note *note);
+/* Why they are withheld; NULL: they are not. */
+const char *vhsm_unit_revoked(const struct vhsm_unit *);
+/* The key's state as its guest is to have it: REVOKED while withheld. */
+uint16_t vhsm_unit_key_state(const struct vhsm_unit *, const struct vhsm_key *);
 
 /* Adds to a key's use; in the file with the next flush, or at close. */
 void vhsm_unit_count(struct vhsm_unit *, const char *name, uint64_t operations,

@@ -24,6 +24,7 @@
 
 #define ROUNDS	60
 #define NAMES	4
+#define GUEST	(NAMES - 1)	/* no key: whether the guest is revoked */
 
 static char why[VHSM_WHY_LEN];
 
@@ -47,6 +48,20 @@ static void vault_open(struct vhsm_vault *vault, struct event_base *base)
 	ck_assert_msg(r == 0, "%s", why);
 }
 
+static int unit_change(struct vhsm_unit *unit, const char *name, bool make,
+		       uint8_t byte, const struct vhsm_unit_note *note)
+{
+	uint8_t material[600];
+
+	memset(material, byte, sizeof(material));
+	if (name[1] - '0' == GUEST)
+		return make ? vhsm_unit_revoke(unit, "why", note) :
+			vhsm_unit_release(unit, note);
+	return make ? vhsm_unit_add(unit, name, VHSM_KEY_RSA_2048, 3, material,
+				    sizeof(material), note) :
+		vhsm_unit_remove(unit, name, note);
+}
+
 /* One change, in the order the methods make it. */
 static int change(struct vhsm_vault *vault, const char *name, bool make,
 		  uint32_t number)
@@ -54,19 +69,15 @@ static int change(struct vhsm_vault *vault, const char *name, bool make,
 	struct vhsm_unit_note note = {
 		make ? VHSM_EV_KEY_GENERATED : VHSM_EV_KEY_DELETED, NULL
 	};
-	uint8_t material[600];
 	struct vhsm_unit *unit;
 	char id[17];
 	int r;
 
-	memset(material, (int)number, sizeof(material));
 	snprintf(id, sizeof(id), "%016x", number);
 	note.details = json_pack("{s:s, s:s}", "change", id, "key", name);
 	r = vhsm_store_unit(vault->store, fixture_uuid, true, &unit, why);
 	if (r == 0)
-		r = make ? vhsm_unit_add(unit, name, VHSM_KEY_RSA_2048, 3,
-					 material, sizeof(material), &note) :
-		    vhsm_unit_remove(unit, name, &note);
+		r = unit_change(unit, name, make, (uint8_t)number, &note);
 	if (r == 0) {
 		r = vhsm_vault_record(vault, note.event, fixture_uuid,
 				      json_incref(note.details));
@@ -154,6 +165,8 @@ static bool key_exists(struct vhsm_vault *vault, int name)
 	if (r == VHSM_E_NOT_FOUND)
 		return false;
 	ck_assert_msg(r == 0, "%s", why);
+	if (name == GUEST)
+		return vhsm_unit_revoked(unit) != NULL;
 	snprintf(text, sizeof(text), "k%d", name);
 	return vhsm_unit_key_find(unit, text) != NULL;
 }

@@ -191,6 +191,57 @@ START_TEST(older_record_put_back_is_noticed)
 }
 END_TEST
 
+START_TEST(revoked_guest_stays_revoked_over_reopening_until_released)
+{
+	struct vhsm_unit *unit;
+	const struct vhsm_key *key;
+
+	two_keys_make();
+	unit = unit_open(false);
+	ck_assert_ptr_null(vhsm_unit_revoked(unit));
+	ck_assert_int_eq(vhsm_unit_revoke(unit, "text changed", NULL), 0);
+	vhsm_unit_close(&unit);
+	unit = unit_open(false);
+	ck_assert_str_eq(vhsm_unit_revoked(unit), "text changed");
+	key = vhsm_unit_key_find(unit, "one");
+	ck_assert_uint_eq(key->state, VHSM_KEY_ENABLED);
+	ck_assert_uint_eq(vhsm_unit_key_state(unit, key), VHSM_KEY_REVOKED);
+	key_add(unit, "three");
+	ck_assert_int_eq(vhsm_unit_release(unit, NULL), 0);
+	vhsm_unit_close(&unit);
+	unit = unit_open(false);
+	ck_assert_ptr_null(vhsm_unit_revoked(unit));
+	key = vhsm_unit_key_find(unit, "three");
+	ck_assert_uint_eq(vhsm_unit_key_state(unit, key), VHSM_KEY_ENABLED);
+	vhsm_unit_close(&unit);
+}
+END_TEST
+
+START_TEST(guest_released_or_revoked_in_the_file_is_noticed)
+{
+	static const char *const edits[] = {
+		"DELETE FROM meta WHERE name = 'revoked'",
+		"UPDATE meta SET value = x'41' WHERE name = 'revoked'",
+		"UPDATE meta SET value = x'' WHERE name = 'revoked'",
+		"UPDATE meta SET name = 'x' WHERE name = 'revoked'",
+		"UPDATE meta SET value = zeroblob(5000) WHERE name = 'revoked'",
+	};
+	struct vhsm_unit *unit = unit_open(true);
+
+	key_add(unit, "one");
+	ck_assert_int_eq(vhsm_unit_revoke(unit, "why", NULL), 0);
+	vhsm_unit_close(&unit);
+	edited_is_corrupt(edits[_i]);
+}
+END_TEST
+
+START_TEST(guest_never_revoked_is_not_so_by_an_edit)
+{
+	two_keys_make();
+	edited_is_corrupt("INSERT INTO meta VALUES ('revoked', x'41')");
+}
+END_TEST
+
 START_TEST(unit_moved_to_another_domain_does_not_open)
 {
 	struct vhsm_unit *unit;
@@ -402,6 +453,11 @@ static void tests_add(TCase *tc)
 	tcase_add_test(tc, lowered_nonce_counter_is_noticed);
 	tcase_add_test(tc, removed_key_is_noticed);
 	tcase_add_test(tc, older_record_put_back_is_noticed);
+	tcase_add_test(tc,
+		revoked_guest_stays_revoked_over_reopening_until_released);
+	tcase_add_loop_test(tc,
+		guest_released_or_revoked_in_the_file_is_noticed, 0, 5);
+	tcase_add_test(tc, guest_never_revoked_is_not_so_by_an_edit);
 	tcase_add_test(tc, unit_moved_to_another_domain_does_not_open);
 	tcase_add_test(tc, record_of_another_unit_does_not_open);
 	tcase_add_test(tc, wrong_root_key_opens_nothing);
