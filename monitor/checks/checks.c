@@ -12,6 +12,8 @@ const struct vhsm_check *const vhsm_checks[] = {
 	/* tables */
 
 	/* processes */
+	&vhsm_check_credentials,
+	&vhsm_check_process_hidden,
 
 	/* memory */
 

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test-runner.c - what the runner lets through: only what is seen twice, once
+ * an object, and no approval by a check that failed.  The checks are made up;
+ * no guest is looked at.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "run.h"
+
+#define ALL_FULL_MS	1u
+
+/* What the made-up checks do, set by each test. */
+static struct {
+	unsigned runs;			/* of the quick check */
+	unsigned until;			/* reports only in runs below this */
+	unsigned reports;		/* of different objects, a run */
+	int fails;			/* what it returns */
+	bool moves;			/* another object in each run */
+	int open;			/* what its open returns */
+	unsigned slices;		/* a full run needs */
+	unsigned full_runs;
+	int full_fails;
+	bool full_reports;
+	const uint8_t *dirty;		/* as the full check got it */
+	uint8_t dirty_byte;
+	char options[32];
+} play;
+
+static struct {
+	unsigned count, again;
+	struct vhsm_finding last;
+} told;
+
+static void tell(void *arg, const struct vhsm_finding *f, bool again)
+{
+	(void)arg;
+	told.count++;
+	told.again += again;
+	told.last = *f;
+}
+
+static int quick_open(const struct vhsm_check_setup *setup, void **state,
+		      char *why)
+{
+	const char *text = json_string_value(setup->options);
+
+	*state = NULL;
+	snprintf(play.options, sizeof(play.options), "%s", text ? text : "");
+	if (play.open)
+		snprintf(why, VHSM_CHECK_WHY_LEN, "line 3 is wrong");
+	return play.open;
+}
+
+static int quick_run(void *state, struct vhsm_sweep *sweep, char *why)
+{
+	struct vhsm_finding f = { .confidence = 90 };
+	unsigned i;
+
+	(void)state;
+	play.runs++;
+	sweep->objects = 5;
+	if (play.runs > play.until)
+		return play.fails;
+	for (i = 0; i < play.reports; i++) {
+		snprintf(f.object, sizeof(f.object), "thing %u",
+			 play.moves ? play.runs : i);
+		snprintf(f.detail, sizeof(f.detail), "run %u\x1b[2J", play.runs);
+		sweep->report(sweep, &f);
+		sweep->report(sweep, &f);	/* the same object, twice */
+	}
+	if (play.fails)
+		snprintf(why, VHSM_CHECK_WHY_LEN, "the list loops");
+	return play.fails;
+}
+
+static int quick_learn(void *state, struct vhsm_sweep *sweep, json_t **learned,
+		       char *why)
+{
+	(void)state;
+	(void)sweep;
+	(void)why;
+	*learned = json_integer(7);
+	return 0;
+}
+
+static int full_run(void *state, struct vhsm_sweep *sweep, char *why)
+{
+	struct vhsm_finding f = { .object = "frame 3", .confidence = 90 };
+
+	(void)state;
+	(void)why;
+	play.full_runs++;
+	play.dirty = sweep->dirty;
+	if (sweep->dirty)
+		play.dirty_byte = sweep->dirty[0];
+	if (play.full_reports)
+		sweep->report(sweep, &f);
+	if (play.slices && play.full_runs % play.slices)
+		return VHSM_CHECK_MORE;
+	return play.full_fails;
+}
+
+static int steady_run(void *state, struct vhsm_sweep *sweep, char *why)
+{
+	(void)state;
+	(void)why;
+	sweep->objects = 1;
+	return 0;
+}
+
+static const struct vhsm_check quick = {
+	.number = VHSM_CHECK_MODULE_HIDDEN, .open = quick_open,
+	.run = quick_run, .learn = quick_learn,
+};
+static const struct vhsm_check steady = {
+	.number = VHSM_CHECK_CREDENTIALS, .run = steady_run,
+};
+static const struct vhsm_check full = {
+	.number = VHSM_CHECK_YARA, .run = full_run,
+};
+static const struct vhsm_check *const table[] = {
+	&quick, &steady, &full, NULL
+};
+
+static struct vhsm_runner *runner;
+static struct vhsm_verdict verdict;
+static char why[VHSM_RUNNER_WHY_LEN];
+
+static void open_runner(const json_t *checks)
+{
+	const struct vhsm_runner_setup setup = {
+		.table = table, .checks = checks, .confirm_ms = 1,
+		.full_ms = ALL_FULL_MS, .found = tell,
+	};
+
+	runner = vhsm_runner_open(&setup, why);
+}
+
+static void begin(void)
+{
+	memset(&play, 0, sizeof(play));
+	memset(&told, 0, sizeof(told));
+	play.until = UINT32_MAX;
+	open_runner(NULL);
+	ck_assert_ptr_nonnull(runner);
+}
+
+static void end(void)
+{
+	vhsm_runner_close(&runner);
+}
+
+static int sweep(uint64_t number)
+{
+	memset(&told, 0, sizeof(told));
+	return vhsm_runner_sweep(runner, NULL, number, &verdict);
+}
+
+/* A full scan, waiting until it is due. */
+static void scan(void)
+{
+	const struct timespec due = { .tv_nsec = 2 * ALL_FULL_MS * 1000000 };
+
+	nanosleep(&due, NULL);
+	while (vhsm_runner_slice(runner, NULL, 0) == VHSM_CHECK_MORE)
+		;
+}
+
+START_TEST(a_sweep_without_findings_is_clean)
+{
+	ck_assert_int_eq(sweep(1), 0);
+	ck_assert(verdict.clean);
+	ck_assert_uint_eq(verdict.number, 1);
+	ck_assert_uint_eq(verdict.findings, 0);
+	ck_assert_uint_eq(verdict.run_count, 2);
+	ck_assert(verdict.run[0].finished);
+	ck_assert_uint_eq(verdict.run[0].objects, 5);
+	ck_assert_uint_eq(play.runs, 1);
+}
+END_TEST
+
+START_TEST(what_is_seen_once_does_not_count)
+{
+	play.reports = 1;
+	play.until = 1;
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 2);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(another_object_at_the_second_look_does_not_count)
+{
+	play.reports = 1;
+	play.moves = true;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(what_is_seen_twice_is_told_once_and_safe_to_print)
+{
+	play.reports = 2;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 2);
+	ck_assert_uint_eq(told.again, 0);
+	ck_assert_uint_eq(verdict.findings, 2);
+	ck_assert(!verdict.clean);
+	ck_assert_str_eq(told.last.object, "thing 1");
+	ck_assert_str_eq(told.last.detail, "run 2?[2J");
+	ck_assert_int_eq(told.last.check, VHSM_CHECK_MODULE_HIDDEN);
+}
+END_TEST
+
+START_TEST(what_stays_is_told_again_without_a_second_look)
+{
+	play.reports = 1;
+	sweep(1);
+	play.runs = 0;
+	sweep(2);
+	ck_assert_uint_eq(play.runs, 1);
+	ck_assert_uint_eq(told.count, 1);
+	ck_assert_uint_eq(told.again, 1);
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+START_TEST(what_went_away_is_new_when_it_comes_back)
+{
+	play.reports = 1;
+	sweep(1);
+	play.reports = 0;
+	sweep(2);
+	ck_assert(verdict.clean);
+	play.reports = 1;
+	play.runs = 0;
+	sweep(3);
+	ck_assert_uint_eq(play.runs, 2);
+	ck_assert_uint_eq(told.again, 0);
+	ck_assert_uint_eq(told.count, 1);
+}
+END_TEST
+
+START_TEST(a_check_that_fails_is_not_clean_and_stops_no_other)
+{
+	play.fails = -ELOOP;
+	ck_assert_int_eq(sweep(1), -ELOOP);
+	ck_assert(!verdict.clean);
+	ck_assert(!verdict.run[0].finished);
+	ck_assert_str_eq(verdict.run[0].error, "the list loops");
+	ck_assert(verdict.run[1].finished);
+	play.fails = 0;
+	ck_assert_int_eq(sweep(2), 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(more_findings_than_there_is_room_for_are_not_clean)
+{
+	play.reports = VHSM_RUNNER_FINDINGS_MAX + 1;
+	play.until = 1;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+START_TEST(a_check_that_cannot_be_opened_is_told_in_every_verdict)
+{
+	end();
+	play.open = -EINVAL;
+	open_runner(NULL);
+	ck_assert_ptr_nonnull(runner);
+	sweep(1);
+	ck_assert(!verdict.clean);
+	ck_assert_str_eq(verdict.run[0].error, "line 3 is wrong");
+	ck_assert_uint_eq(play.runs, 0);
+}
+END_TEST
+
+START_TEST(a_check_the_baseline_has_nothing_for_is_left_out)
+{
+	end();
+	play.open = -ENOENT;
+	open_runner(NULL);
+	sweep(1);
+	ck_assert(verdict.clean);
+	ck_assert_uint_eq(verdict.run_count, 1);
+}
+END_TEST
+
+START_TEST(only_the_checks_named_run_with_their_options)
+{
+	json_t *checks = json_pack("{s:s}", "module-hidden", "gently");
+
+	end();
+	open_runner(checks);
+	sweep(1);
+	ck_assert_uint_eq(verdict.run_count, 1);
+	ck_assert_str_eq(play.options, "gently");
+	end();
+	json_object_set_new(checks, "module-hiden", json_null());
+	open_runner(checks);
+	ck_assert_ptr_null(runner);
+	ck_assert_ptr_nonnull(strstr(why, "module-hiden"));
+	json_decref(checks);
+}
+END_TEST
+
+START_TEST(a_full_scan_goes_on_where_it_stopped)
+{
+	play.slices = 3;
+	play.full_reports = true;
+	scan();
+	ck_assert_uint_eq(play.full_runs, 3);
+	ck_assert_uint_eq(told.count, 3);
+	ck_assert_uint_eq(told.again, 2);
+	sweep(1);
+	ck_assert_uint_eq(verdict.full_done, 1);
+	ck_assert(!verdict.clean);
+	ck_assert_uint_eq(verdict.run_count, 3);
+	sweep(2);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(a_full_scan_that_fails_is_not_clean_until_it_works)
+{
+	play.full_fails = -EFAULT;
+	scan();
+	sweep(1);
+	ck_assert(!verdict.clean);
+	ck_assert_uint_eq(verdict.full_done, 0);
+	play.full_fails = 0;
+	scan();
+	sweep(2);
+	ck_assert(verdict.clean);
+	ck_assert_uint_eq(verdict.full_done, 1);
+}
+END_TEST
+
+START_TEST(only_a_scan_after_a_tracked_one_leaves_frames_out)
+{
+	const uint8_t bits[1] = { 0x05 };
+
+	scan();
+	ck_assert_ptr_null(play.dirty);
+	vhsm_runner_dirty(runner, 64, 0, bits, 8);
+	scan();		/* what was written before it is not known */
+	ck_assert_ptr_null(play.dirty);
+	vhsm_runner_dirty(runner, 64, 1, bits, 8);
+	scan();
+	ck_assert_ptr_nonnull(play.dirty);
+	ck_assert_uint_eq(play.dirty_byte, 0x0a);
+	scan();
+	ck_assert_uint_eq(play.dirty_byte, 0);
+	vhsm_runner_dirty_unknown(runner);
+	scan();
+	ck_assert_ptr_null(play.dirty);
+}
+END_TEST
+
+START_TEST(a_scan_after_one_that_failed_leaves_nothing_out)
+{
+	const uint8_t bits[1] = { 0x01 };
+
+	vhsm_runner_dirty(runner, 64, 0, bits, 8);
+	scan();
+	play.full_fails = -EFAULT;
+	scan();
+	ck_assert_ptr_nonnull(play.dirty);
+	play.full_fails = 0;
+	scan();
+	ck_assert_ptr_null(play.dirty);
+}
+END_TEST
+
+START_TEST(dirty_bits_outside_the_guest_are_ignored)
+{
+	const uint8_t bits[4] = { 0xff, 0xff, 0xff, 0xff };
+
+	vhsm_runner_dirty(runner, 10, UINT64_MAX, bits, 32);
+	vhsm_runner_dirty(runner, 10, 8, bits, 32);
+	scan();
+	vhsm_runner_dirty(runner, 10, 8, bits, 32);
+	scan();
+	ck_assert_uint_eq(play.dirty_byte, 0);
+	ck_assert_uint_eq(play.dirty[1], 0x03);
+}
+END_TEST
+
+START_TEST(what_checks_learn_stands_under_their_names)
+{
+	json_t *learned;
+
+	ck_assert_int_eq(vhsm_runner_learn(runner, NULL, &learned, why), 0);
+	ck_assert_uint_eq(json_object_size(learned), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(learned,
+					    "module-hidden")), 7);
+	json_decref(learned);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("runner");
+	TCase *tests = tcase_create("runner");
+	SRunner *srunner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, a_sweep_without_findings_is_clean);
+	tcase_add_test(tests, what_is_seen_once_does_not_count);
+	tcase_add_test(tests, another_object_at_the_second_look_does_not_count);
+	tcase_add_test(tests, what_is_seen_twice_is_told_once_and_safe_to_print);
+	tcase_add_test(tests, what_stays_is_told_again_without_a_second_look);
+	tcase_add_test(tests, what_went_away_is_new_when_it_comes_back);
+	tcase_add_test(tests, a_check_that_fails_is_not_clean_and_stops_no_other);
+	tcase_add_test(tests, more_findings_than_there_is_room_for_are_not_clean);
+	tcase_add_test(tests, a_check_that_cannot_be_opened_is_told_in_every_verdict);
+	tcase_add_test(tests, a_check_the_baseline_has_nothing_for_is_left_out);
+	tcase_add_test(tests, only_the_checks_named_run_with_their_options);
+	tcase_add_test(tests, a_full_scan_goes_on_where_it_stopped);
+	tcase_add_test(tests, a_full_scan_that_fails_is_not_clean_until_it_works);
+	tcase_add_test(tests, only_a_scan_after_a_tracked_one_leaves_frames_out);
+	tcase_add_test(tests, a_scan_after_one_that_failed_leaves_nothing_out);
+	tcase_add_test(tests, dirty_bits_outside_the_guest_are_ignored);
+	tcase_add_test(tests, what_checks_learn_stands_under_their_names);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(srunner, CK_ENV);
+	failed = srunner_ntests_failed(srunner);
+	srunner_free(srunner);
+	return failed != 0;
+}
