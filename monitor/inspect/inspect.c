@@ -12,14 +12,22 @@
 
 static const char usage[] =
 "usage: vhsm-inspect record --domain NAME|ID --out FILE [--pause]\n"
+"       vhsm-inspect info SOURCE (--baseline DIR | --reference FILE) [--json]\n"
 "\n"
 "Looks into a guest once.\n"
 "\n"
 "  record  writes the guest's memory to FILE, its registers to FILE.json\n"
+"  info    says which kernel runs in it, where, and how much there is of it\n"
 "\n"
+"SOURCE is one of:\n"
 "  -d, --domain NAME|ID  a running PVH or HVM guest (in dom0, as root)\n"
+"  -i, --image FILE      what record wrote\n"
+"\n"
+"  -b, --baseline DIR    an approved configuration\n"
+"  -r, --reference FILE  the reference of a kernel alone\n"
 "  -o, --out FILE        must not exist\n"
-"  -p, --pause           the guest stands still meanwhile\n"
+"  -p, --pause           the guest stands still while it is recorded\n"
+"  -j, --json            print one JSON object\n"
 "  -h, --help            print this\n"
 "\n"
 "Exit status: 0 done, 1 failed.\n";
@@ -33,14 +41,20 @@ static int complain(const char *text)
 static int options_check(const struct options *o)
 {
 	if (!strcmp(o->command, "record")) {
-		if (!o->domain)
-			return complain("--domain is missing");
-		if (!o->out)
-			return complain("--out is missing");
-		return 0;
+		if (!o->domain || o->image)
+			return complain("record wants --domain");
+		return o->out ? 0 : complain("--out is missing");
 	}
-	fprintf(stderr, "vhsm-inspect: no such command: %s\n", o->command);
-	return -EINVAL;
+	if (strcmp(o->command, "info")) {
+		fprintf(stderr, "vhsm-inspect: no such command: %s\n",
+			o->command);
+		return -EINVAL;
+	}
+	if (!o->domain == !o->image)
+		return complain("give one of --domain and --image");
+	if (!o->baseline == !o->reference)
+		return complain("give one of --baseline and --reference");
+	return 0;
 }
 
 /* 0, -EINVAL after saying why, or 1 when help was asked for. */
@@ -48,18 +62,27 @@ static int options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "domain", required_argument, NULL, 'd' },
+		{ "image", required_argument, NULL, 'i' },
+		{ "baseline", required_argument, NULL, 'b' },
+		{ "reference", required_argument, NULL, 'r' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "pause", no_argument, NULL, 'p' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:o:ph", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "d:i:b:r:o:pjh", options,
+				NULL)) != -1) {
 		switch (c) {
 		case 'd': o->domain = optarg; break;
+		case 'i': o->image = optarg; break;
+		case 'b': o->baseline = optarg; break;
+		case 'r': o->reference = optarg; break;
 		case 'o': o->out = optarg; break;
 		case 'p': o->pause = true; break;
+		case 'j': o->json = true; break;
 		case 'h': return 1;
 		default: return -EINVAL;
 		}
@@ -86,5 +109,6 @@ int main(int argc, char **argv)
 		fputs("Try vhsm-inspect --help.\n", stderr);
 		return EXIT_FAILED;
 	}
-	return inspect_record(&o);
+	return !strcmp(o.command, "record") ? inspect_record(&o) :
+					      inspect_info(&o);
 }

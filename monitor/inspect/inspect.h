@@ -45,6 +45,10 @@ int source_open(struct source *, const struct options *, char *why);
 int source_refresh(struct source *, char *why);
 void source_close(struct source *);
 
+/* The reference that --reference or --baseline names; NULL with why. */
+struct vhsm_reference *source_reference(const struct options *, char *why);
+
 enum exit_code inspect_record(const struct options *);
+enum exit_code inspect_info(const struct options *);
 
 #endif /* INSPECT_H */

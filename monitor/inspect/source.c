@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "domain-name.h"
@@ -66,6 +67,22 @@ int source_open(struct source *s, const struct options *o, char *why)
 	if (r)
 		source_close(s);
 	return r;
+}
+
+struct vhsm_reference *source_reference(const struct options *o, char *why)
+{
+	struct vhsm_reference *reference;
+	char *path = NULL;
+
+	if (o->reference)
+		return vhsm_reference_open(o->reference, why);
+	if (asprintf(&path, "%s/reference", o->baseline) < 0) {
+		snprintf(why, INSPECT_WHY_LEN, "out of memory");
+		return NULL;
+	}
+	reference = vhsm_reference_open(path, why);
+	free(path);
+	return reference;
 }
 
 void source_close(struct source *s)

@@ -43,12 +43,16 @@ struct vhsm_kernel {
 	struct vhsm_address_space space;	/* of the kernel */
 	uint64_t slide;			/* add it to link addresses */
 	uint64_t phys_base;		/* physical of link address 0, wrapping */
+	uint64_t image_start;		/* _text, slid */
+	uint64_t text_end;		/* _etext, slid */
+	uint64_t image_end;		/* _end, slid */
 	unsigned vcpu_count;
 	struct vhsm_vcpu vcpu[VHSM_VCPUS_MAX];
 };
 
 /*
- * Finds the kernel by vCPU 0's CR3 (any mode, either half of a split table).
+ * Finds the kernel by the vCPUs' CR3, in their order (any mode, either half of
+ * a split table).
  * 0; -ENOENT when no text like the image's is there (the guest boots, or is
  * another kernel); -EINVAL for impossible registers; with why.
  */
@@ -57,7 +61,8 @@ int vhsm_kernel_find(struct vhsm_kernel *, struct vhsm_guest_memory *,
 		     const struct vhsm_vcpu *vcpu, unsigned vcpu_count,
 		     char *why);
 
-/* Fresh registers for a kernel that was found. */
+/* Fresh registers for a kernel that was found: 0, or -EINVAL for none or too
+ * many. */
 int vhsm_kernel_set_vcpus(struct vhsm_kernel *, const struct vhsm_vcpu *vcpu,
 			  unsigned vcpu_count);
 
@@ -101,11 +106,14 @@ int vhsm_kernel_walk_list(const struct vhsm_kernel *, uint64_t head,
 int vhsm_kernel_walk_hlist(const struct vhsm_kernel *, uint64_t head,
 			   uint32_t offset, unsigned limit, vhsm_node_visit *,
 			   void *arg);
-/* All nodes of a red-black tree (struct rb_root), in no promised order. */
+/* All nodes of a red-black tree (struct rb_root), in no promised order; -ELOOP
+ * when it is deeper than a balanced tree could be. */
 int vhsm_kernel_walk_rbtree(const struct vhsm_kernel *, uint64_t root,
 			    uint32_t offset, unsigned limit, vhsm_node_visit *,
 			    void *arg);
-/* All non-NULL entries of an XArray or IDR (struct xarray), with their index. */
+/* All non-NULL entries of an XArray or IDR (struct xarray), with their index;
+ * -ELOOP when a node's level is not below its parent's, -E2BIG also for more
+ * nodes than that many entries can have. */
 typedef int vhsm_xarray_visit(uint64_t index, uint64_t entry, void *arg);
 int vhsm_kernel_walk_xarray(const struct vhsm_kernel *, uint64_t xarray,
 			    unsigned limit, vhsm_xarray_visit *, void *arg);
