@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * grace.h - for how long something has been seen.
+ *
+ * What a module leaves behind is freed when no processor can be in it any more:
+ * its init text after the init, all of it after rmmod.  For that time (an RCU
+ * grace period, which a busy guest makes long) the memory is still executable
+ * and no structure of the kernel says whose it is.  So there, and only there,
+ * something new is given VHSM_GRACE_MS before it counts.  What is there at the
+ * first look has had its time.
+ */
+#ifndef VHSM_GRACE_H
+#define VHSM_GRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VHSM_GRACE_MS		1500u
+#define VHSM_GRACE_THINGS	128u	/* what is beyond gets no grace */
+
+struct vhsm_grace {
+	bool warm;			/* a run was finished */
+	unsigned count;
+	struct {
+		uint64_t key;
+		uint64_t since_ms;	/* CLOCK_MONOTONIC */
+		bool seen;		/* in this run */
+	} thing[VHSM_GRACE_THINGS];
+};
+
+/* All zeros is an empty one. */
+
+/* Whether the thing, seen now, has been there long enough to count. */
+bool vhsm_grace_over(struct vhsm_grace *, uint64_t key);
+/* After each whole run: what was not seen in it is forgotten. */
+void vhsm_grace_end(struct vhsm_grace *);
+
+#endif /* VHSM_GRACE_H */
