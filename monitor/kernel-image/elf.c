@@ -4,7 +4,7 @@
  * every range is checked against the file before it is believed.
  */
 #include <errno.h>
-#include <libelf.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static int note_end(struct vhsm_image *image, uint64_t at, uint64_t len,
 }
 
 static int read_section(struct vhsm_image *image, Elf *elf, size_t names,
-			const Elf64_Shdr *shdr, char *why)
+			const GElf_Shdr *shdr, char *why)
 {
 	const char *name = elf_strptr(elf, names, shdr->sh_name);
 	struct vhsm_image_section *s;
@@ -58,7 +58,7 @@ static int read_section(struct vhsm_image *image, Elf *elf, size_t names,
 }
 
 static int read_sections(struct vhsm_image *image, Elf *elf,
-			 const Elf64_Ehdr *ehdr, char *why)
+			 const GElf_Ehdr *ehdr, char *why)
 {
 	Elf_Scn *scn = NULL;
 	size_t names, count;
@@ -74,64 +74,67 @@ static int read_sections(struct vhsm_image *image, Elf *elf,
 	if (!r && !image->section)
 		r = image_fail(why, -ENOMEM, "no memory");
 	while (!r && (scn = elf_nextscn(elf, scn))) {
-		const Elf64_Shdr *shdr = elf64_getshdr(scn);
+		GElf_Shdr shdr;
 
-		if (!shdr || image->section_count == count)
+		if (!gelf_getshdr(scn, &shdr) || image->section_count == count)
 			return image_fail(why, -EBADMSG,
 					  "the kernel's table of sections is damaged");
-		r = read_section(image, elf, names, shdr, why);
+		r = read_section(image, elf, names, &shdr, why);
 	}
 	return r;
 }
 
 static int read_loads(struct vhsm_image *image, Elf *elf, char *why)
 {
-	const Elf64_Phdr *phdr = elf64_getphdr(elf);
+	GElf_Phdr phdr;
 	size_t i, count;
 	int r;
 
-	if (!phdr || elf_getphdrnum(elf, &count) || count == 0 ||
-	    count > LOADS_MAX)
+	if (elf_getphdrnum(elf, &count) || count == 0 || count > LOADS_MAX)
 		return image_fail(why, -EBADMSG,
 				  "the kernel's program headers are damaged");
 	image->load = calloc(count, sizeof(*image->load));
 	if (!image->load)
 		return image_fail(why, -ENOMEM, "no memory");
-	for (i = 0; i < count; i++, phdr++) {
-		if (phdr->p_type != PT_LOAD)
+	for (i = 0; i < count; i++) {
+		if (!gelf_getphdr(elf, (int)i, &phdr))
+			return image_fail(why, -EBADMSG,
+					  "the kernel's program headers are damaged");
+		if (phdr.p_type != PT_LOAD)
 			continue;
-		r = note_end(image, phdr->p_offset, phdr->p_filesz,
+		r = note_end(image, phdr.p_offset, phdr.p_filesz,
 			     "a loaded piece", why);
 		if (r)
 			return r;
-		if (phdr->p_vaddr + phdr->p_filesz < phdr->p_vaddr)
+		if (phdr.p_vaddr + phdr.p_filesz < phdr.p_vaddr)
 			return image_fail(why, -EBADMSG,
 					  "the kernel is loaded beyond memory");
 		image->load[image->load_count++] = (struct image_load){
-			phdr->p_vaddr, phdr->p_offset, phdr->p_filesz
+			phdr.p_vaddr, phdr.p_offset, phdr.p_filesz
 		};
 	}
 	return 0;
 }
 
+/* libelf's copies, because a damaged header may lead to any address. */
 int image_read_elf(struct vhsm_image *image, char *why)
 {
-	const Elf64_Ehdr *ehdr;
+	GElf_Ehdr ehdr;
 	Elf *elf;
 	int r;
 
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return image_fail(why, -EIO, "libelf is of another version");
 	elf = elf_memory((char *)image->bytes, image->len);
-	ehdr = elf ? elf64_getehdr(elf) : NULL;
-	if (!ehdr || ehdr->e_machine != EM_X86_64 ||
-	    ehdr->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    ehdr->e_shentsize != sizeof(Elf64_Shdr) ||
-	    ehdr->e_phentsize != sizeof(Elf64_Phdr))
+	if (!elf || !gelf_getehdr(elf, &ehdr) ||
+	    gelf_getclass(elf) != ELFCLASS64 || ehdr.e_machine != EM_X86_64 ||
+	    ehdr.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    ehdr.e_shentsize != sizeof(Elf64_Shdr) ||
+	    ehdr.e_phentsize != sizeof(Elf64_Phdr))
 		r = image_fail(why, -ENOEXEC,
 			       "no ELF file of a 64-bit x86 kernel is in it");
 	else
-		r = read_sections(image, elf, ehdr, why);
+		r = read_sections(image, elf, &ehdr, why);
 	if (!r)
 		r = read_loads(image, elf, why);
 	elf_end(elf);

@@ -4,7 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <libelf.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static char type_of(const struct vhsm_image *image, const Elf64_Sym *sym)
+static char type_of(const struct vhsm_image *image, const GElf_Sym *sym)
 {
 	bool local = ELF64_ST_BIND(sym->st_info) == STB_LOCAL;
 	size_t i;
@@ -43,7 +43,7 @@ static char type_of(const struct vhsm_image *image, const Elf64_Sym *sym)
 }
 
 static void add(struct vhsm_image *image, Elf *elf, size_t strings,
-		const Elf64_Sym *sym)
+		const GElf_Sym *sym)
 {
 	unsigned char type = ELF64_ST_TYPE(sym->st_info);
 	const char *name;
@@ -82,10 +82,11 @@ static int keep_names(struct vhsm_image *image)
 }
 
 static int read_table(struct vhsm_image *image, Elf *elf, Elf_Scn *scn,
-		      const Elf64_Shdr *shdr, char *why)
+		      const GElf_Shdr *shdr, char *why)
 {
-	const Elf_Data *data = elf_getdata(scn, NULL);
+	Elf_Data *data = elf_getdata(scn, NULL);
 	size_t i, count;
+	GElf_Sym sym;
 
 	count = data && data->d_buf ? data->d_size / sizeof(Elf64_Sym) : 0;
 	if (count == 0 || count > SYMBOLS_MAX)
@@ -94,8 +95,8 @@ static int read_table(struct vhsm_image *image, Elf *elf, Elf_Scn *scn,
 	if (!image->symbol)
 		return image_fail(why, -ENOMEM, "no memory for the symbols");
 	for (i = 0; i < count; i++)
-		add(image, elf, shdr->sh_link,
-		    (const Elf64_Sym *)data->d_buf + i);
+		if (gelf_getsym(data, (int)i, &sym))
+			add(image, elf, shdr->sh_link, &sym);
 	qsort(image->symbol, image->symbol_count, sizeof(*image->symbol),
 	      compare);
 	if (keep_names(image))
@@ -110,10 +111,10 @@ int image_read_symtab(struct vhsm_image *image, char *why)
 	int r = -ENOENT;
 
 	while (elf && r == -ENOENT && (scn = elf_nextscn(elf, scn))) {
-		const Elf64_Shdr *shdr = elf64_getshdr(scn);
+		GElf_Shdr shdr;
 
-		if (shdr && shdr->sh_type == SHT_SYMTAB)
-			r = read_table(image, elf, scn, shdr, why);
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_SYMTAB)
+			r = read_table(image, elf, scn, &shdr, why);
 	}
 	elf_end(elf);
 	return r;
