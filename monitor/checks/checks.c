@@ -16,6 +16,8 @@ const struct vhsm_check *const vhsm_checks[] = {
 	&vhsm_check_process_hidden,
 
 	/* memory */
+	&vhsm_check_yara,
+	&vhsm_check_secret_leak,
 
 	NULL
 };
