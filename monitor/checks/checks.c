@@ -8,6 +8,10 @@
 
 const struct vhsm_check *const vhsm_checks[] = {
 	/* text */
+	&vhsm_check_kernel_text,
+	&vhsm_check_inline_hook,
+	&vhsm_check_kernel_rodata,
+	&vhsm_check_trace_hook,
 
 	/* tables */
 

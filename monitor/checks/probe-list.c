@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe-list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KPROBE_BUCKETS	64u		/* KPROBE_TABLE_SIZE */
+#define HASH_BITS_MAX	20u
+#define POINTER_LEN	8u
+
+struct reader {
+	const struct vhsm_kernel *kernel;
+	struct vhsm_probe_list *list;
+	size_t probe_room;
+};
+
+static uint32_t offset(const struct vhsm_kernel *k, enum vhsm_layout member)
+{
+	return vhsm_reference_layout(k->reference, member).offset;
+}
+
+/* --- kprobes --- */
+
+static int probe_read(const struct vhsm_kernel *k, uint64_t va,
+		      struct vhsm_probe *probe)
+{
+	uint64_t flags = 0;
+	int error = vhsm_kernel_read_member(k, va, VHSM_L_kprobe__addr,
+					    &probe->addr);
+
+	probe->va = va;
+	if (!error)
+		error = vhsm_kernel_read_member(k, va, VHSM_L_kprobe__flags,
+						&flags);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_kprobe__pre_handler, &probe->pre);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_kprobe__post_handler, &probe->post);
+	probe->flags = (uint32_t)flags;
+	if (!error && probe->flags & VHSM_PROBE_OPTIMIZED)
+		error = vhsm_kernel_read_member(
+			k, va - offset(k, VHSM_L_optimized_kprobe__kp),
+			VHSM_L_optimized_kprobe__insn, &probe->jump);
+	return error;
+}
+
+static int probe_visit(uint64_t va, void *arg)
+{
+	struct reader *r = arg;
+
+	if (r->list->probes == VHSM_PROBES_MAX)
+		return -E2BIG;
+	if (r->list->probes == r->probe_room) {
+		size_t room = r->probe_room ? r->probe_room * 2 : 16;
+		struct vhsm_probe *more =
+			reallocarray(r->list->probe, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		r->list->probe = more;
+		r->probe_room = room;
+	}
+	struct vhsm_probe *probe = &r->list->probe[r->list->probes];
+
+	*probe = (struct vhsm_probe){ 0 };
+	int error = probe_read(r->kernel, va, probe);
+
+	if (!error)
+		r->list->probes++;
+	return error;
+}
+
+static int read_probes(struct reader *r, char *why)
+{
+	uint64_t table;
+	int error = 0;
+
+	if (vhsm_kernel_symbol(r->kernel, "kprobe_table", &table))
+		return 0;
+	for (unsigned i = 0; i < KPROBE_BUCKETS && !error; i++)
+		error = vhsm_kernel_walk_hlist(
+			r->kernel, table + i * POINTER_LEN,
+			offset(r->kernel, VHSM_L_kprobe__hlist),
+			VHSM_PROBES_MAX, probe_visit, r);
+	if (error)
+		snprintf(why, VHSM_KERNEL_WHY_LEN, "the list of kprobes: %s",
+			 strerror(-error));
+	return error;
+}
+
+/* --- ftrace --- */
+
+static int tracer_read(const struct vhsm_kernel *k, uint64_t va,
+		       struct vhsm_tracer *t, uint64_t *next)
+{
+	static const enum vhsm_layout member[] = {
+		VHSM_L_ftrace_ops__func, VHSM_L_ftrace_ops__flags,
+		VHSM_L_ftrace_ops__trampoline,
+		VHSM_L_ftrace_ops__trampoline_size, VHSM_L_ftrace_ops__next,
+	};
+	uint64_t value[5], hashes;
+	int error = 0;
+
+	for (unsigned i = 0; i < 5 && !error; i++)
+		error = vhsm_kernel_read_member(k, va, member[i], &value[i]);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_ftrace_ops__func_hash, &hashes);
+	if (error)
+		return error;
+	*t = (struct vhsm_tracer){
+		.va = va, .func = value[0], .flags = value[1],
+		.trampoline = value[2], .trampoline_size = value[3],
+	};
+	*next = value[4];
+	if (!hashes)
+		return 0;
+	error = vhsm_kernel_read_member(
+		k, hashes, VHSM_L_ftrace_ops_hash__filter_hash, &t->filter);
+	return error ? error : vhsm_kernel_read_member(
+		k, hashes, VHSM_L_ftrace_ops_hash__notrace_hash, &t->notrace);
+}
+
+static int walk_tracers(struct reader *r, uint64_t va, uint64_t end)
+{
+	struct vhsm_probe_list *list = r->list;
+	int error = 0;
+
+	list->tracer = calloc(VHSM_TRACERS_MAX, sizeof(*list->tracer));
+	if (!list->tracer)
+		return -ENOMEM;
+	while (va && va != end && !error) {
+		if (list->tracers == VHSM_TRACERS_MAX)
+			return -ELOOP;
+		error = tracer_read(r->kernel, va,
+				    &list->tracer[list->tracers], &va);
+		if (!error)
+			list->tracers++;
+	}
+	return error;
+}
+
+static int read_tracers(struct reader *r, char *why)
+{
+	uint64_t list, end, first, direct;
+	int error = 0;
+
+	if (vhsm_kernel_symbol(r->kernel, "ftrace_ops_list", &list) ||
+	    vhsm_kernel_symbol(r->kernel, "ftrace_list_end", &end))
+		return 0;
+	error = vhsm_kernel_read_u64(r->kernel, list, &first);
+	if (!error && first && first != end)
+		error = walk_tracers(r, first, end);
+	if (!error &&
+	    !vhsm_kernel_symbol(r->kernel, "direct_functions", &direct))
+		error = vhsm_kernel_read_u64(r->kernel, direct,
+					     &r->list->direct);
+	if (error)
+		snprintf(why, VHSM_KERNEL_WHY_LEN,
+			 "the list of ftrace's operations: %s",
+			 strerror(-error));
+	return error;
+}
+
+int vhsm_probe_list_read(const struct vhsm_kernel *k,
+			 struct vhsm_probe_list *list, char *why)
+{
+	struct reader reader = { .kernel = k, .list = list };
+
+	*list = (struct vhsm_probe_list){ 0 };
+	int error = read_probes(&reader, why);
+
+	if (!error)
+		error = read_tracers(&reader, why);
+	if (error)
+		vhsm_probe_list_deinit(list);
+	return error;
+}
+
+void vhsm_probe_list_deinit(struct vhsm_probe_list *list)
+{
+	free(list->probe);
+	free(list->tracer);
+	*list = (struct vhsm_probe_list){ 0 };
+}
+
+/* --- hashes of functions --- */
+
+struct hash_walk {
+	const struct vhsm_kernel *kernel;
+	vhsm_hash_visit *visit;
+	void *arg;
+	unsigned left;
+};
+
+static int entry_visit(uint64_t va, void *arg)
+{
+	struct hash_walk *w = arg;
+	uint64_t ip, direct;
+
+	if (!w->left--)
+		return -E2BIG;
+	int error = vhsm_kernel_read_member(
+		w->kernel, va, VHSM_L_ftrace_func_entry__ip, &ip);
+
+	if (!error)
+		error = vhsm_kernel_read_member(
+			w->kernel, va, VHSM_L_ftrace_func_entry__direct,
+			&direct);
+	return error ? error : w->visit(ip, direct, w->arg);
+}
+
+uint64_t vhsm_ftrace_hash_count(const struct vhsm_kernel *k, uint64_t hash)
+{
+	uint64_t count;
+
+	if (!hash ||
+	    vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__count, &count))
+		return 0;
+	return count;
+}
+
+int vhsm_ftrace_hash_walk(const struct vhsm_kernel *k, uint64_t hash,
+			  unsigned limit, vhsm_hash_visit *visit, void *arg)
+{
+	struct hash_walk walk = { k, visit, arg, limit };
+	uint64_t buckets, bits;
+	int error;
+
+	if (!hash || !vhsm_ftrace_hash_count(k, hash))
+		return 0;
+	error = vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__buckets,
+					&buckets);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, hash, VHSM_L_ftrace_hash__size_bits, &bits);
+	if (!error && bits > HASH_BITS_MAX)
+		error = -E2BIG;
+	for (uint64_t i = 0; !error && i < 1ull << bits; i++)
+		error = vhsm_kernel_walk_hlist(
+			k, buckets + i * POINTER_LEN,
+			offset(k, VHSM_L_ftrace_func_entry__hlist), limit,
+			entry_visit, &walk);
+	return error;
+}
+
+struct wanted {
+	uint64_t ip, direct;
+};
+
+static int find_visit(uint64_t ip, uint64_t direct, void *arg)
+{
+	struct wanted *wanted = arg;
+
+	if (ip != wanted->ip)
+		return 0;
+	wanted->direct = direct;
+	return 1;
+}
+
+int vhsm_ftrace_hash_find(const struct vhsm_kernel *k, uint64_t hash,
+			  uint64_t ip, uint64_t *direct)
+{
+	struct wanted wanted = { .ip = ip };
+	int error = vhsm_ftrace_hash_walk(k, hash, VHSM_DIRECT_MAX, find_visit,
+					  &wanted);
+
+	if (error < 0)
+		return error;
+	if (!error)
+		return -ENOENT;
+	*direct = wanted.direct;
+	return 0;
+}

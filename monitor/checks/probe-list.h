@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe-list.h - who the guest's kernel says is attached to its text: kprobes
+ * (kprobe_table), ftrace's operations (ftrace_ops_list) and direct calls
+ * (direct_functions).  Copied once; the guest's word, judged by who asks.
+ *
+ * Facts: Linux 6.1 include/linux/kprobes.h, ftrace.h, kernel/kprobes.c,
+ * kernel/trace/ftrace.c.
+ */
+#ifndef VHSM_PROBE_LIST_H
+#define VHSM_PROBE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel.h"
+
+#define VHSM_PROBES_MAX		4096u
+#define VHSM_TRACERS_MAX	1024u
+#define VHSM_DIRECT_MAX		65536u
+
+#define VHSM_PROBE_OPTIMIZED	4u	/* KPROBE_FLAG_OPTIMIZED */
+#define VHSM_TRACER_IPMODIFY	0x1000u	/* FTRACE_OPS_FL_IPMODIFY */
+
+struct vhsm_probe {
+	uint64_t va;			/* of struct kprobe */
+	uint64_t addr;			/* that it probes */
+	uint64_t pre, post;		/* handlers; 0: none */
+	uint64_t jump;			/* where an optimized one jumps; 0 */
+	uint32_t flags;			/* KPROBE_FLAG_* */
+};
+
+struct vhsm_tracer {
+	uint64_t va;			/* of struct ftrace_ops */
+	uint64_t func;
+	uint64_t flags;			/* FTRACE_OPS_FL_* */
+	uint64_t trampoline;
+	uint64_t trampoline_size;	/* bytes */
+	uint64_t filter, notrace;	/* of struct ftrace_hash; 0 */
+};
+
+struct vhsm_probe_list {
+	struct vhsm_probe *probe;
+	size_t probes;
+	struct vhsm_tracer *tracer;
+	size_t tracers;
+	uint64_t direct;		/* of struct ftrace_hash; 0: none */
+};
+
+/* 0 with *list, to be freed; -ELOOP, -EFAULT, -E2BIG, -ENOMEM with why.  An
+ * image without a table has an empty list. */
+int vhsm_probe_list_read(const struct vhsm_kernel *,
+			 struct vhsm_probe_list *list, char *why);
+void vhsm_probe_list_deinit(struct vhsm_probe_list *);
+
+/* Anything but 0 ends the walk, which returns it. */
+typedef int vhsm_hash_visit(uint64_t ip, uint64_t direct, void *arg);
+/* The entries of a struct ftrace_hash, limit of them at most: 0; -ELOOP,
+ * -EFAULT, -E2BIG; or what visit returned. */
+int vhsm_ftrace_hash_walk(const struct vhsm_kernel *, uint64_t hash,
+			  unsigned limit, vhsm_hash_visit *, void *arg);
+/* The entry for ip: 0 with *direct, -ENOENT, or an error as above. */
+int vhsm_ftrace_hash_find(const struct vhsm_kernel *, uint64_t hash,
+			  uint64_t ip, uint64_t *direct);
+/* Entries that the hash says it has; 0 for none, or one that cannot be read. */
+uint64_t vhsm_ftrace_hash_count(const struct vhsm_kernel *, uint64_t hash);
+
+#endif /* VHSM_PROBE_LIST_H */

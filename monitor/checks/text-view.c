@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text-view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "covered.h"
+#include "text-explain.h"
+
+#define PAGE		VHSM_GUEST_PAGE_SIZE
+#define PAGE_MASK	(~(uint64_t)(PAGE - 1))
+#define TABLES_MAX	4096u		/* page tables of one segment */
+#define JOIN		4u		/* equal bytes within one difference */
+
+struct page_state {
+	uint64_t hash;
+	uint32_t explained;		/* differences in it */
+	bool known;			/* hash is of an explained page */
+	bool now;			/* by what may change */
+};
+
+struct vhsm_text_view {
+	struct vhsm_text_view *next;
+	unsigned users;
+	const struct vhsm_reference *reference;
+	const struct vhsm_page_key *key;
+	enum vhsm_segment_kind kind;
+	uint64_t slide, root;		/* that the pages were seen with */
+	struct page_state *page;	/* of all segments, in order */
+	size_t pages;
+	uint64_t sweep;			/* that the differences are of */
+	unsigned seen;			/* bit per reader who has them */
+	uint64_t explained;
+	size_t differences;
+	struct vhsm_difference difference[VHSM_DIFFERENCES_MAX];
+};
+
+/* Views in use, so that checks of one scanner find each other's. */
+static struct vhsm_text_view *views;
+
+static uint64_t first_page(const struct vhsm_reference_segment *s)
+{
+	return s->start & PAGE_MASK;
+}
+
+static size_t page_count(const struct vhsm_reference_segment *s)
+{
+	return s->len ? ((s->start + s->len - 1 - first_page(s)) / PAGE) + 1 :
+	       0;
+}
+
+/* --- life --- */
+
+static struct vhsm_text_view *view_new(const struct vhsm_check_setup *setup,
+				       enum vhsm_segment_kind kind)
+{
+	struct vhsm_text_view *v = calloc(1, sizeof(*v));
+	size_t count;
+	const struct vhsm_reference_segment *s =
+		vhsm_reference_segments(setup->reference, &count);
+
+	if (!v)
+		return NULL;
+	v->reference = setup->reference;
+	v->key = setup->page_key;
+	v->kind = kind;
+	for (size_t i = 0; i < count; i++)
+		if (s[i].kind == kind)
+			v->pages += page_count(&s[i]);
+	v->page = calloc(v->pages + 1, sizeof(*v->page));
+	if (!v->page) {
+		free(v);
+		return NULL;
+	}
+	v->next = views;
+	views = v;
+	return v;
+}
+
+int vhsm_text_view_open(const struct vhsm_check_setup *setup,
+			enum vhsm_segment_kind kind,
+			struct vhsm_text_view **view, char *why)
+{
+	struct vhsm_text_view *v = views;
+
+	if (!setup->reference) {
+		snprintf(why, VHSM_CHECK_WHY_LEN,
+			 "the baseline has no reference");
+		return -ENOENT;
+	}
+	while (v && (v->reference != setup->reference ||
+		     v->key != setup->page_key || v->kind != kind))
+		v = v->next;
+	if (!v)
+		v = view_new(setup, kind);
+	if (!v) {
+		snprintf(why, VHSM_CHECK_WHY_LEN, "not enough memory");
+		return -ENOMEM;
+	}
+	v->users++;
+	*view = v;
+	return 0;
+}
+
+void vhsm_text_view_close(struct vhsm_text_view **view)
+{
+	struct vhsm_text_view *v = *view, **at = &views;
+
+	*view = NULL;
+	if (!v || --v->users)
+		return;
+	while (*at && *at != v)
+		at = &(*at)->next;
+	if (*at)
+		*at = v->next;
+	free(v->page);
+	free(v);
+}
+
+/* --- one page --- */
+
+struct look {
+	struct vhsm_text_view *view;
+	const struct vhsm_kernel *kernel;
+	struct vhsm_probe_list probes;
+	bool have_probes;
+	const struct vhsm_reference_segment *segment;
+	size_t base;			/* the segment's first page state */
+	uint64_t next;			/* guest address that comes next */
+	char *why;
+	int error;
+};
+
+/* The lists are read when something has to be explained, once in a look. */
+static const struct vhsm_probe_list *probes(struct look *look)
+{
+	if (!look->have_probes && !look->error) {
+		look->error = vhsm_probe_list_read(look->kernel, &look->probes,
+						   look->why);
+		look->have_probes = true;
+	}
+	return &look->probes;
+}
+
+static void add_difference(struct look *look, uint64_t va, uint64_t len)
+{
+	struct vhsm_text_view *v = look->view;
+	struct vhsm_difference *last = v->differences ?
+		&v->difference[v->differences - 1] : NULL;
+
+	if (last && va - (last->va + last->len) <= JOIN) {
+		last->len = va + len - last->va;
+	} else if (v->differences < VHSM_DIFFERENCES_MAX) {
+		v->difference[v->differences++] =
+			(struct vhsm_difference){ va, len };
+	}
+}
+
+/* Explains the difference at link address va: the bytes that are explained
+ * from there on, or 0. */
+static uint64_t explain(struct look *look, uint64_t va, bool *now)
+{
+	const struct vhsm_kernel *k = look->kernel;
+	const struct vhsm_site *site;
+	unsigned len;
+
+	if (look->view->kind == VHSM_SEGMENT_RODATA &&
+	    vhsm_covered(k->reference, va))
+		return 1;
+	site = vhsm_reference_site_at(k->reference, va);
+	if (site) {
+		enum vhsm_explained how =
+			vhsm_text_explain_site(k, probes(look), site);
+
+		*now |= how == VHSM_EXPLAINED_NOW;
+		if (how != VHSM_UNEXPLAINED)
+			return site->va + site->len - va;
+	}
+	if (look->view->kind != VHSM_SEGMENT_TEXT)
+		return 0;
+	len = vhsm_text_explain_probe(k, probes(look), va + k->slide);
+	*now |= len != 0;
+	return len;
+}
+
+/* Compares what the segment has of a page; false: not all is explained. */
+static bool compare(struct look *look, uint64_t link, const uint8_t *found,
+		    struct page_state *state)
+{
+	const struct vhsm_reference_segment *s = look->segment;
+	uint64_t from = link < s->start ? s->start : link;
+	uint64_t end = link + PAGE;
+	uint8_t expected[PAGE];
+	bool good = true;
+
+	if (end > s->start + s->len)
+		end = s->start + s->len;
+	state->explained = 0;
+	state->now = false;
+	if (vhsm_reference_expected(look->kernel->reference, from,
+				    look->kernel->slide, expected, end - from))
+		return false;
+	found += from - link;
+	for (uint64_t i = 0; i < end - from;) {
+		uint64_t len;
+
+		if (found[i] == expected[i]) {
+			i++;
+			continue;
+		}
+		len = explain(look, from + i, &state->now);
+		if (len) {
+			state->explained++;
+		} else {
+			add_difference(look, from + i + look->kernel->slide,
+				       1);
+			good = false;
+			len = 1;
+		}
+		i += len;
+	}
+	return good;
+}
+
+static int look_at(struct look *look, uint64_t va, uint64_t physical)
+{
+	struct vhsm_text_view *v = look->view;
+	uint64_t link = va - look->kernel->slide;
+	struct page_state *state = &v->page[look->base +
+		(link - first_page(look->segment)) / PAGE];
+	const uint8_t *page = vhsm_guest_memory_page(look->kernel->memory,
+						     physical / PAGE);
+	uint8_t copy[PAGE];
+
+	if (!page)
+		return -EFAULT;
+	if (!state->known || state->now ||
+	    vhsm_page_hash(v->key, page) != state->hash) {
+		memcpy(copy, page, PAGE);
+		state->known = compare(look, link, copy, state);
+		state->hash = vhsm_page_hash(v->key, copy);
+	}
+	v->explained += state->explained;
+	return look->error;
+}
+
+static int visit(const struct vhsm_mapping *m, void *arg)
+{
+	struct look *look = arg;
+	const struct vhsm_reference_segment *s = look->segment;
+	uint64_t end = first_page(s) + page_count(s) * PAGE +
+		       look->kernel->slide;
+	int error = 0;
+
+	/* What comes earlier was seen; what comes later leaves a hole. */
+	if (m->start > look->next)
+		return -EFAULT;
+	while (!error && look->next < end && look->next - m->start < m->len) {
+		error = look_at(look, look->next,
+				m->physical + (look->next - m->start));
+		look->next += PAGE;
+	}
+	return error;
+}
+
+/* --- all of it --- */
+
+static int look_at_segment(struct look *look)
+{
+	const struct vhsm_reference_segment *s = look->segment;
+	uint64_t end = first_page(s) + page_count(s) * PAGE +
+		       look->kernel->slide;
+
+	look->next = first_page(s) + look->kernel->slide;
+	int error = vhsm_address_space_walk(&look->kernel->space, look->next,
+					    end - 1, TABLES_MAX, visit, look);
+
+	if (!error && look->next < end)
+		error = -EFAULT;
+	if (error && !look->error)
+		snprintf(look->why, VHSM_CHECK_WHY_LEN,
+			 "the kernel's page at %#llx cannot be read: %s",
+			 (unsigned long long)look->next, strerror(-error));
+	return error;
+}
+
+static int refresh(struct vhsm_text_view *v, const struct vhsm_kernel *k,
+		   char *why)
+{
+	struct look look = { .view = v, .kernel = k, .why = why };
+	size_t count;
+	const struct vhsm_reference_segment *s =
+		vhsm_reference_segments(v->reference, &count);
+	int error = 0;
+
+	if (v->slide != k->slide || v->root != k->space.root)
+		memset(v->page, 0, v->pages * sizeof(*v->page));
+	v->slide = k->slide;
+	v->root = k->space.root;
+	v->explained = 0;
+	v->differences = 0;
+	for (size_t i = 0; i < count && !error; i++) {
+		if (s[i].kind != v->kind || !s[i].len)
+			continue;
+		look.segment = &s[i];
+		error = look_at_segment(&look);
+		look.base += page_count(&s[i]);
+	}
+	vhsm_probe_list_deinit(&look.probes);
+	return error;
+}
+
+int vhsm_text_view_update(struct vhsm_text_view *v, unsigned reader,
+			  struct vhsm_sweep *sweep,
+			  const struct vhsm_difference **difference,
+			  size_t *count, char *why)
+{
+	unsigned bit = 1u << (reader & 1);
+
+	if (!v->seen || v->sweep != sweep->number || v->seen & bit) {
+		v->seen = 0;
+		int error = refresh(v, sweep->kernel, why);
+
+		if (error)
+			return error;
+		v->sweep = sweep->number;
+	}
+	v->seen |= bit;
+	sweep->objects += v->pages;
+	sweep->explained += v->explained;
+	*difference = v->difference;
+	*count = v->differences;
+	return 0;
+}
