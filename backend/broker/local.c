@@ -231,6 +231,8 @@ static void hello_take(struct peer *peer, const struct vhsm_local_hello *hello,
 		     number_choose(peer->local, hello->uuid));
 	wrong = guest_join(peer, why);
 	if (wrong) {
+		vhsm_log(LOG_ERR, "domain %s: local device refused: %s",
+			 peer->device.identity.uuid_text, wrong);
 		peer_refuse(peer, EINVAL, wrong);
 		return;
 	}

@@ -28,6 +28,7 @@ static const struct option_row rows[] = {
 	VALUE("type", type),
 	VALUE("usages", usages),
 	VALUE("keys", keys),
+	VALUE("monitor", monitor),
 	VALUE("in", in),
 	VALUE("device", device),
 	VALUE("since", since),

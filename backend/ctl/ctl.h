@@ -30,6 +30,7 @@ struct ctl_args {
 	const char *type;
 	const char *usages;
 	const char *keys;
+	const char *monitor;
 	const char *in;
 	const char *device;
 	const char *since;
@@ -98,6 +99,15 @@ enum ctl_exit ctl_print_json(json_t *json);
 /* "" for what is no string. */
 const char *ctl_text(const json_t *object, const char *member);
 json_int_t ctl_int(const json_t *object, const char *member);
+
+/* --- gate.c --- */
+
+/* Adds to each device of the broker's list what a person reads of its gate:
+ * "level_text", "lease_text". */
+void ctl_gate_texts_add(json_t *devices);
+/* Adds to each of the broker's devices whose guest is revoked in the vault's
+ * engines "withheld", and to its level_text. */
+void ctl_gate_withheld_add(json_t *devices, const json_t *engines);
 
 /* --- table.c --- */
 

@@ -18,6 +18,9 @@ static enum ctl_exit list(const struct ctl_args *args)
 		{ "STATE", "state", false },
 		{ "TRANSPORT", "transport", false },
 		{ "UUID", "uuid", false },
+		{ "LEVEL", "level_text", false },
+		{ "LEASE", "lease_text", false },
+		{ "MONITOR", "monitor", false },
 		{ "KEYS", "keys", false },
 		{ "ERROR", "error", false },
 	};
@@ -29,6 +32,7 @@ static enum ctl_exit list(const struct ctl_args *args)
 		return ret;
 	if (args->json)
 		return ctl_print_json(json_pack("{s:o}", "devices", devices));
+	ctl_gate_texts_add(devices);
 	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]),
 			devices);
 	json_decref(devices);
@@ -51,8 +55,10 @@ static enum ctl_exit attach(const struct ctl_args *args)
 	if (!has_domain(args))
 		return CTL_USAGE;
 	ret = ctl_call(args, CTL_BROKER, "device.attach",
-		       json_pack("{s:s,s:s}", "domain", args->domain, "keys",
-				 args->keys ? args->keys : ""), &result);
+		       json_pack("{s:s,s:s,s:s}", "domain", args->domain,
+				 "keys", args->keys ? args->keys : "",
+				 "monitor", args->monitor ? args->monitor : ""),
+		       &result);
 	if (ret)
 		return ret;
 	if (args->json)
@@ -146,11 +152,16 @@ static enum ctl_exit resolve(const struct ctl_args *args)
 const struct ctl_command ctl_device_commands[] = {
 	{ "device", "list", " json ", NULL,
 	  "device list [--json]\n\n"
-	  "Lists the devices and how they are.\n", list },
-	{ "device", "attach", " domain keys json ", NULL,
-	  "device attach --domain DOMAIN [--keys NAME[+NAME...]] [--json]\n\n"
+	  "Lists the devices, how they are, and whether their guests' keys\n"
+	  "answer: LEVEL is what the responder allows, LEASE how long the guest\n"
+	  "counts as seen approved (none: no policy asks for that).\n", list },
+	{ "device", "attach", " domain keys monitor json ", NULL,
+	  "device attach --domain DOMAIN [--keys NAME[+NAME...]]\n"
+	  "              [--monitor POLICY] [--json]\n\n"
 	  "Plugs a device into a running domain, for the keys named (globs\n"
-	  "too) or all of the domain's.\n", attach },
+	  "too) or all of the domain's.  Where the monitor policy named demands\n"
+	  "a lease, they answer once the guest has been seen approved.\n",
+	  attach },
 	{ "device", "detach", " domain device json ", NULL,
 	  "device detach --domain DOMAIN [--device N] [--json]\n\n"
 	  "Unplugs a device, once the guest has let go of it or 10 s have\n"

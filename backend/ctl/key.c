@@ -115,6 +115,14 @@ static enum ctl_exit import(const struct ctl_args *args)
 	return ret ? ret : key_made(args, key, "imported");
 }
 
+/* A key whose guest is revoked is, whatever its own state. */
+static void withheld_show(json_t *key)
+{
+	if (ctl_text(key, "withheld")[0])
+		json_object_set_new(key, "state",
+				    json_string("revoked (guest)"));
+}
+
 static enum ctl_exit list(const struct ctl_args *args)
 {
 	static const struct ctl_column columns[] = {
@@ -124,8 +132,9 @@ static enum ctl_exit list(const struct ctl_args *args)
 		{ "VERSION", "version", true },
 		{ "USAGES", "usages", false },
 	};
-	json_t *params, *keys;
+	json_t *params, *keys, *key;
 	enum ctl_exit ret = ctl_domain_params(args, &params);
+	size_t i;
 
 	if (!ret)
 		ret = ctl_call_pages(args, CTL_VAULT, "key.list", params,
@@ -134,6 +143,8 @@ static enum ctl_exit list(const struct ctl_args *args)
 		return ret;
 	if (args->json)
 		return ctl_print_json(json_pack("{s:o}", "keys", keys));
+	json_array_foreach(keys, i, key)
+		withheld_show(key);
 	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]), keys);
 	json_decref(keys);
 	return CTL_OK;
@@ -151,10 +162,13 @@ static void key_print(const json_t *key)
 	const json_t *usage;
 	size_t i;
 
-	printf("name       %s\ndomain     %s\ntype       %s\nstate      %s\n"
-	       "created    %s\nusages    ", ctl_text(key, "name"),
-	       ctl_text(key, "uuid"), ctl_text(key, "type"),
-	       ctl_text(key, "state"), ctl_text(key, "created"));
+	printf("name       %s\ndomain     %s\ntype       %s\nstate      %s\n",
+	       ctl_text(key, "name"), ctl_text(key, "uuid"),
+	       ctl_text(key, "type"), ctl_text(key, "state"));
+	if (ctl_text(key, "withheld")[0])
+		printf("withheld   the guest is revoked: %s\n",
+		       ctl_text(key, "withheld"));
+	printf("created    %s\nusages    ", ctl_text(key, "created"));
 	json_array_foreach(json_object_get(key, "usages"), i, usage)
 		printf(" %s", json_string_value(usage) ?
 		       json_string_value(usage) : "?");

@@ -11,6 +11,28 @@
 
 #include "ctl.h"
 
+/* One line a guest that is not what it should be. */
+static void reasons_print(const json_t *devices)
+{
+	const char *reason, *last = "";
+	json_t *device;
+	size_t i;
+
+	json_array_foreach((json_t *)devices, i, device) {
+		reason = ctl_text(device, "withheld")[0] ?
+			ctl_text(device, "withheld") :
+			strcmp(ctl_text(device, "level"), "full") ?
+			ctl_text(device, "reason") : "";
+		if (reason[0] && strcmp(last, ctl_text(device, "uuid")))
+			printf("%s: %s: %s\n", ctl_text(device, "domain")[0] ?
+			       ctl_text(device, "domain") :
+			       ctl_text(device, "uuid"),
+			       ctl_text(device, "level_text"), reason);
+		if (reason[0])
+			last = ctl_text(device, "uuid");
+	}
+}
+
 static void status_print(const json_t *status, const json_t *devices)
 {
 	static const struct ctl_column columns[] = {
@@ -18,6 +40,8 @@ static void status_print(const json_t *status, const json_t *devices)
 		{ "ID", "domid", true },
 		{ "DEV", "device", true },
 		{ "STATE", "state", false },
+		{ "LEVEL", "level_text", false },
+		{ "LEASE", "lease_text", false },
 		{ "KEYS", "keys", false },
 		{ "ERROR", "error", false },
 	};
@@ -45,6 +69,25 @@ static void status_print(const json_t *status, const json_t *devices)
 	putchar('\n');
 	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]),
 			devices);
+	reasons_print(devices);
+}
+
+/* Of the vault, while it is ready: which guests it withholds keys from. */
+static enum ctl_exit gates_add(const struct ctl_args *args, bool ready,
+			       json_t *devices)
+{
+	json_t *vault;
+	enum ctl_exit ret;
+
+	ctl_gate_texts_add(devices);
+	if (!ready || !json_array_size(devices))
+		return CTL_OK;
+	ret = ctl_call(args, CTL_VAULT, "vault.status", json_object(), &vault);
+	if (ret)
+		return ret;
+	ctl_gate_withheld_add(devices, json_object_get(vault, "engines"));
+	json_decref(vault);
+	return CTL_OK;
 }
 
 static enum ctl_exit status(const struct ctl_args *args)
@@ -65,6 +108,7 @@ static enum ctl_exit status(const struct ctl_args *args)
 	ret = ctl_call_pages(args, CTL_BROKER, "device.list", json_object(),
 			     "devices", &devices);
 	if (!ret) {
+		ret = gates_add(args, ready, devices);
 		status_print(result, devices);
 		json_decref(devices);
 	}

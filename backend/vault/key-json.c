@@ -62,13 +62,15 @@ static json_t *public_encode(struct vhsm_unit *unit, const struct vhsm_key *key)
 	return pem;
 }
 
-json_t *vhsm_key_encode_short(const struct vhsm_key *key)
+json_t *vhsm_key_encode_short(const struct vhsm_unit *unit,
+			      const struct vhsm_key *key)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:I}", "name", key->name,
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:s*}", "name", key->name,
 			 "type", vhsm_key_type_name(key->type), "state",
 			 vhsm_key_state_name(key->state), "usages",
 			 vhsm_usages_encode(key->usages), "version",
-			 (json_int_t)key->primary);
+			 (json_int_t)key->primary, "withheld",
+			 vhsm_unit_revoked(unit));
 }
 
 static json_t *versions_encode(const struct vhsm_key *key)
@@ -107,7 +109,7 @@ json_t *vhsm_key_encode(struct vhsm_vault *vault, struct vhsm_unit *unit,
 			 "public_key", public_encode(unit, key),
 			 "engines", (json_int_t)vhsm_channels_count(vault,
 				vhsm_unit_uuid(unit), key->name),
-			 "revoked", vhsm_unit_revoked(unit),
+			 "withheld", vhsm_unit_revoked(unit),
 			 "counters", "operations", (json_int_t)key->operations,
 			 "failures", (json_int_t)key->failures,
 			 "bytes", (json_int_t)key->bytes);

@@ -8,7 +8,8 @@
 #include "vault.h"
 
 /* One line of a list.  NULL without memory. */
-json_t *vhsm_key_encode_short(const struct vhsm_key *);
+json_t *vhsm_key_encode_short(const struct vhsm_unit *,
+			      const struct vhsm_key *);
 /* KEY of methods.c, with its public half if it has one.  NULL without
  * memory. */
 json_t *vhsm_key_encode(struct vhsm_vault *, struct vhsm_unit *,

@@ -39,10 +39,10 @@ void vhsm_method_key_list(struct vhsm_admin_request *request)
 			next = vhsm_unit_key_at(unit, i - 1)->name;
 			break;
 		}
-		json_array_append_new(keys, vhsm_key_encode_short(key));
+		json_array_append_new(keys, vhsm_key_encode_short(unit,
+								  key));
 	}
-	result = json_pack("{s:o, s:s*, s:s*}", "keys", keys, "next", next,
-			   "revoked", vhsm_unit_revoked(unit));
+	result = json_pack("{s:o, s:s*}", "keys", keys, "next", next);
 	vhsm_request_answer(request, result);
 }
 

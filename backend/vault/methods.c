@@ -10,8 +10,9 @@
  * key.generate      {uuid, name, type, [usages], [caller_nonce: bool]}
  *   -> KEY: {uuid, name, type, state, usages, created: TIME, primary: N,
  *            versions: [{version, state, created, loads: N}],
- *            [public_key: PEM], engines: N,
+ *            [public_key: PEM], engines: N, [withheld: REASON],
  *            counters: {operations, failures, bytes}}
+ *   withheld: its guest is revoked: engines do not have it, whatever its state.
  *   usages: all the type can do when absent.  caller_nonce adds that usage.
  *
  * key.import        {uuid, name, [type], [usages], [caller_nonce]}
@@ -20,9 +21,8 @@
  *   -> KEY
  *
  * key.list          {uuid, [after: NAME], [limit: N]}
- *   -> {keys: [{name, type, state, usages, version}], [next: NAME],
- *       [revoked: REASON]}
- *   revoked: the guest is; its engines have no key, whatever their states.
+ *   -> {keys: [{name, type, state, usages, version, [withheld: REASON]}],
+ *       [next: NAME]}
  *
  * key.show          {uuid, name}          -> KEY
  *

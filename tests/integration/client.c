@@ -6,11 +6,14 @@
  *	client DEVICE public KEY DER
  *	client DEVICE seal KEY MESSAGE		encrypts, decrypts, compares
  *	client DEVICE load KEY SECONDS		signs and verifies all the while
+ *	client DEVICE until KEY SECONDS STATUS	signs until it is refused so
+ *						(VHSM_S_*), and not once after
  *
  * Exit status: 0; 1 with the library's error on standard error; 3 when an
  * answer was wrong, which nothing excuses.  "load" tolerates what may be tried
  * again, prints "N answered, M retried", and fails if none of its last tries
- * was answered.
+ * was answered.  "until" prints when it last had an answer, in nanoseconds of
+ * CLOCK_MONOTONIC, and how many it had.
  */
 #include <config.h>
 
@@ -155,6 +158,42 @@ static int do_load(struct vhsm *h, uint32_t key, char **argv)
 	return ret || !answered ? say("load, at its end", ret) : EXIT_SUCCESS;
 }
 
+static unsigned long long now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static int do_until(struct vhsm *h, uint32_t key, char **argv)
+{
+	uint16_t mechanism = mechanism_of(h, key);
+	int wanted = -VHSM_E_STATUS(atoi(argv[1])), ret = 0;
+	unsigned long long end, answered = 0, last = 0;
+	uint8_t sig[VHSM_SIG_MAX];
+	size_t sig_len;
+
+	for (end = now_ns() + atoi(argv[0]) * 1000000000ull;
+	     !ret && now_ns() < end; answered += !ret) {
+		sig_len = sizeof(sig);
+		ret = vhsm_sign(h, key, mechanism, 0, &answered,
+				sizeof(answered), sig, &sig_len);
+		if (!ret)
+			last = now_ns();
+	}
+	if (ret != wanted || !answered)
+		return say("until", ret);
+	for (int i = 0; i < 1000; i++) {
+		sig_len = sizeof(sig);
+		if (!vhsm_sign(h, key, mechanism, 0, &i, sizeof(i), sig,
+			       &sig_len))
+			return WRONG;
+	}
+	printf("%llu %llu\n", last, answered);
+	return EXIT_SUCCESS;
+}
+
 static int run(struct vhsm *h, int argc, char **argv)
 {
 	static const struct {
@@ -166,6 +205,7 @@ static int run(struct vhsm *h, int argc, char **argv)
 		{ "public", 1, do_public },
 		{ "seal", 1, do_seal },
 		{ "load", 1, do_load },
+		{ "until", 2, do_until },
 	};
 	uint32_t key;
 	int ret = vhsm_key_open(h, argv[3], &key);

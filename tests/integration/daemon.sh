@@ -21,7 +21,7 @@ configure_daemon() {
 		vault=65534
 		engine=65533
 	fi
-	mkdir -p "$DIR/libexec" "$DIR/xen"
+	mkdir -p "$DIR/libexec" "$DIR/xen" "$DIR/monitor.d"
 	chmod 755 "$DIR/libexec"
 	# Programs in the build tree may be scripts that find their libraries.
 	for p in vhsm-vault vhsm-engine; do
@@ -34,6 +34,7 @@ run-dir = "$DIR/run"
 libexec-dir = "$DIR/libexec"
 local-socket = "$DIR/local.sock"
 config-dirs = { "$DIR/xen" }
+policy-dir = "$DIR/monitor.d"
 xen = off
 vault-user = "$vault"
 engine-user = "$engine"
@@ -50,6 +51,13 @@ client() {
 	shift
 	timeout 60 "$BUILD/tests/integration/client" \
 		"local:$DIR/local.sock?uuid=$uuid" "$@"
+}
+
+# call SOCKET METHOD PARAMS: as the responder does.
+call() {
+	local socket=$1
+	shift
+	"$BUILD/tests/integration/call" "$DIR/run/$socket" "$@"
 }
 
 daemon_start() {
