@@ -22,6 +22,8 @@
  *        As for every xenbus device.  "domain" is the guest's name, for people.
  *   keys                     "NAME[+NAME...]", globs too; "" for all
  *        What the device may use: for a backend that is started again.
+ *   monitor                  the name of a policy; "" for none
+ *        Whether its keys wait for an integrity lease: likewise.
  *   versions                 "1[,N...]"
  *        Versions of this ABI the backend speaks, comma separated, ascending.
  *   multi-queue-max-queues   1..VHSM_MAX_QUEUES
@@ -221,6 +223,9 @@ enum vhsm_op {
 	 * [out] OUTPUT  struct vhsm_key_info, exactly its size
 	 *       response.key = handle, valid until the device disconnects.
 	 * NO_KEY if the domain has no such key, whatever other domains have.
+	 * As KEY_LIST, KEY_PUBLIC, RANDOM, NOP and CANCEL, not subject to
+	 * UNAPPROVED, LEASE_STALE, VERIFY_ONLY and THROTTLED: those are about
+	 * the use of keys, SIGN to MAC_VERIFY.
 	 */
 	VHSM_OP_KEY_OPEN = 1,
 
@@ -359,7 +364,8 @@ enum vhsm_status {
 	/* 3xx: not now; the same request may succeed later. */
 	VHSM_S_BUSY = 300,		/* no room for more outstanding work */
 	VHSM_S_THROTTLED = 303,		/* the guest's rate is limited for now */
-	VHSM_S_CANCELLED = 301,
+	VHSM_S_CANCELLED = 301,		/* by CANCEL; or the guest lost and
+					 * regained approval under way */
 	VHSM_S_GONE = 302,		/* the connection ended first; made by
 					 * the frontend, never on the wire */
 
