@@ -8,9 +8,10 @@
  * byte by byte, relocated by the slide; since the kernel patches itself and the
  * guest may have been tampered with, three quarters of the bytes have to agree.
  *
- * A guest could map a second, clean copy of the text.  So when there is more
- * than one, the one that the vCPUs' system call entry lies in is the kernel: the
- * hypervisor says where that is.
+ * A guest could map a second, clean copy of the text.  So the slide by which a
+ * vCPU's system call entry (LSTAR, as the hypervisor says) is the image's own is
+ * tried first; only when that is no kernel, as in a guest whose LSTAR was
+ * changed, all others are, upwards.
  *
  * From then on everything is read by the kernel's own top table.
  */
@@ -66,22 +67,20 @@ static bool sample_at(const struct vhsm_reference *ref, unsigned i,
 	return false;
 }
 
-/* How many of a sample's bytes are as they should be, -1 when it has no
- * executable page. */
-static int compare_sample(const struct vhsm_address_space *space,
+/* How many of a sample's bytes are as they should be, in an executable page. */
+static unsigned compare_sample(const struct vhsm_address_space *space,
 			  const struct vhsm_reference *ref, uint64_t va,
 			  uint64_t slide)
 {
 	uint8_t expected[SAMPLE_LEN], found[SAMPLE_LEN];
 	struct vhsm_mapping m;
-	unsigned i;
-	int same = 0;
+	unsigned i, same = 0;
 
 	if (vhsm_address_space_translate(space, va + slide, &m) ||
 	    !(m.flags & VHSM_MAP_EXEC) ||
 	    vhsm_address_space_read(space, va + slide, found, SAMPLE_LEN) ||
 	    vhsm_reference_expected(ref, va, slide, expected, SAMPLE_LEN))
-		return -1;
+		return 0;
 	for (i = 0; i < SAMPLE_LEN; i++)
 		same += found[i] == expected[i];
 	return same;
@@ -92,56 +91,36 @@ static bool is_kernel_at(const struct vhsm_address_space *space,
 {
 	unsigned i, same = 0;
 	uint64_t va;
-	int n;
 
 	for (i = 0; i < SAMPLES; i++) {
 		if (!sample_at(ref, i, &va))
 			return false;
-		n = compare_sample(space, ref, va, slide);
-		if (n > 0)
-			same += (unsigned)n;
+		same += compare_sample(space, ref, va, slide);
 		if (i + 1 == EARLY && same < EARLY * SAMPLE_LEN / 4)
 			return false;
 	}
 	return same >= SAMPLES * SAMPLE_LEN / 4 * 3;
 }
 
-/* Whether a vCPU enters the kernel in text that was slid so. */
-static bool is_entered_at(const struct vhsm_reference *ref, uint64_t slide,
-			  const struct vhsm_vcpu *vcpu, unsigned vcpu_count)
-{
-	uint64_t start, end;
-	unsigned i;
-
-	if (vhsm_reference_symbol(ref, "_text", &start) ||
-	    vhsm_reference_symbol(ref, "_etext", &end))
-		return false;
-	for (i = 0; i < vcpu_count; i++)
-		if (vcpu[i].online && vcpu[i].lstar - slide >= start &&
-		    vcpu[i].lstar - slide < end)
-			return true;
-	return false;
-}
-
 /* By one top table: whether the kernel is there, and at what slide. */
 static bool find_slide(const struct vhsm_address_space *space,
 		       const struct vhsm_reference *ref,
-		       const struct vhsm_vcpu *vcpu, unsigned vcpu_count,
-		       uint64_t *slide)
+		       const struct vhsm_vcpu *vcpu, uint64_t *slide)
 {
-	bool found = false;
-	uint64_t s;
+	uint64_t entry, s;
 
-	for (s = 0; s < SLIDE_END; s += SLIDE_STEP) {
-		if (!is_kernel_at(space, ref, s))
-			continue;
-		if (!found || is_entered_at(ref, s, vcpu, vcpu_count))
-			*slide = s;
-		found = true;
-		if (is_entered_at(ref, s, vcpu, vcpu_count))
-			break;
+	if (!vhsm_reference_symbol(ref, "entry_SYSCALL_64", &entry)) {
+		*slide = s = vcpu->lstar - entry;
+		if (s < SLIDE_END && s % SLIDE_STEP == 0 &&
+		    is_kernel_at(space, ref, s))
+			return true;
 	}
-	return found;
+	for (s = 0; s < SLIDE_END; s += SLIDE_STEP) {
+		*slide = s;
+		if (is_kernel_at(space, ref, s))
+			return true;
+	}
+	return false;
 }
 
 /* The bounds that describe and in_text go by, and the kernel's own table. */
@@ -184,17 +163,15 @@ static int settle(struct vhsm_kernel *k, char *why)
 }
 
 /* Looks by the tables of one vCPU, of either half. */
-static bool find_by(struct vhsm_kernel *k, const struct vhsm_vcpu *v,
-		    const struct vhsm_vcpu *vcpu, unsigned vcpu_count)
+static bool find_by(struct vhsm_kernel *k, const struct vhsm_vcpu *v)
 {
 	k->space.five_levels = v->cr4 & CR4_LA57;
 	k->space.root = v->cr3 & CR3_ADDRESS & ~CR3_USER_HALF;
-	if (find_slide(&k->space, k->reference, vcpu, vcpu_count, &k->slide))
+	if (find_slide(&k->space, k->reference, v, &k->slide))
 		return true;
-	if (!(v->cr3 & CR3_USER_HALF))
-		return false;
 	k->space.root = v->cr3 & CR3_ADDRESS;
-	return find_slide(&k->space, k->reference, vcpu, vcpu_count, &k->slide);
+	return v->cr3 & CR3_USER_HALF &&
+	       find_slide(&k->space, k->reference, v, &k->slide);
 }
 
 int vhsm_kernel_find(struct vhsm_kernel *k, struct vhsm_guest_memory *memory,
@@ -217,7 +194,7 @@ int vhsm_kernel_find(struct vhsm_kernel *k, struct vhsm_guest_memory *memory,
 		if (!is_long_mode(&vcpu[i]))
 			continue;
 		tried++;
-		if (find_by(k, &vcpu[i], vcpu, vcpu_count))
+		if (find_by(k, &vcpu[i]))
 			return settle(k, why);
 	}
 	snprintf(why, VHSM_KERNEL_WHY_LEN, tried ?
