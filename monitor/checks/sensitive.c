@@ -32,14 +32,14 @@ static const char *const built_in[] = {
 	"__x64_sys_setuid", "__x64_sys_setreuid", "security_task_kill",
 	/* connections */
 	"tcp4_seq_show", "tcp6_seq_show", "udp4_seq_show", "udp6_seq_show",
-	"inet_sk_diag_fill", "inet_diag_dump_icsk", "sock_diag_rcv_msg",
+	"sock_diag_rcv_msg",
 	"packet_rcv", "tpacket_rcv", "__x64_sys_recvmsg",
 	"__x64_sys_sendto", "__x64_sys_recvfrom", "ip_rcv", "tcp_v4_rcv",
 	"nf_hook_slow",
 	/* modules, memory, the log */
 	"__x64_sys_init_module", "__x64_sys_finit_module",
 	"__x64_sys_delete_module", "load_module", "m_show", "s_show",
-	"do_syslog", "devkmsg_read", "read_kmem", "read_mem",
+	"do_syslog", "devkmsg_read", "read_mem",
 	"sel_read_enforce", "audit_log_start", "tty_read",
 	"tty_insert_flip_string_fixed_flag", "input_event",
 };

@@ -231,18 +231,11 @@ explain_probed(const struct vhsm_kernel *k,
 
 enum vhsm_explained vhsm_text_explain_site(const struct vhsm_kernel *k,
 					   const struct vhsm_probe_list *probes,
-					   const struct vhsm_site *site)
+					   const struct vhsm_site *site,
+					   const uint8_t *found)
 {
-	uint8_t found[SITE_MAX], own[SITE_MAX];
-
-	if (site->len >= SITE_MAX ||
-	    vhsm_kernel_read(k, site->va + k->slide, found, site->len))
+	if (site->len >= SITE_MAX)
 		return VHSM_UNEXPLAINED;
-	/* It may have been put back since it was seen to differ. */
-	if (!vhsm_reference_expected(k->reference, site->va, k->slide, own,
-				     site->len) &&
-	    !memcmp(own, found, site->len))
-		return VHSM_EXPLAINED_NOW;
 	for (unsigned i = 0; i < site->variant_count; i++) {
 		enum vhsm_explained how = explain_variant(k, probes, site, i,
 							  found);

@@ -36,10 +36,12 @@ enum vhsm_explained {
 	VHSM_EXPLAINED_NOW,		/* by something that may change */
 };
 
-/* probes: what the guest has now. */
+/* found: the site's bytes, copied from the guest; they differ from the image's
+ * own.  probes: what the guest has now. */
 enum vhsm_explained vhsm_text_explain_site(const struct vhsm_kernel *,
 					   const struct vhsm_probe_list *probes,
-					   const struct vhsm_site *);
+					   const struct vhsm_site *,
+					   const uint8_t *found);
 
 /* The bytes from va on that a kprobe explains: 1, 5, or 0. */
 unsigned vhsm_text_explain_probe(const struct vhsm_kernel *,

@@ -12,6 +12,7 @@
 #define PAGE		VHSM_GUEST_PAGE_SIZE
 #define PAGE_MASK	(~(uint64_t)(PAGE - 1))
 #define TABLES_MAX	4096u		/* page tables of one segment */
+#define SITE_MAX	256u
 #define JOIN		4u		/* equal bytes within one difference */
 
 struct page_state {
@@ -158,21 +159,49 @@ static void add_difference(struct look *look, uint64_t va, uint64_t len)
 	}
 }
 
-/* Explains the difference at link address va: the bytes that are explained
- * from there on, or 0. */
-static uint64_t explain(struct look *look, uint64_t va, bool *now)
+/* The site's bytes: of the copied page where it is all in it, else read anew,
+ * and then they may be the image's by now.  False: they cannot be had. */
+static bool site_bytes(const struct look *look, const struct vhsm_site *site,
+		       uint64_t page, const uint8_t *copy, uint8_t *found,
+		       bool *own)
+{
+	const struct vhsm_kernel *k = look->kernel;
+	uint8_t expected[SITE_MAX];
+
+	*own = false;
+	if (site->len > SITE_MAX)
+		return false;
+	if (site->va >= page && site->va + site->len <= page + PAGE) {
+		memcpy(found, copy + (site->va - page), site->len);
+		return true;
+	}
+	if (vhsm_kernel_read(k, site->va + k->slide, found, site->len) ||
+	    vhsm_reference_expected(k->reference, site->va, k->slide, expected,
+				    site->len))
+		return false;
+	*own = !memcmp(expected, found, site->len);
+	return true;
+}
+
+/* Explains the difference at link address va of a page that was copied: the
+ * bytes that are explained from there on, or 0. */
+static uint64_t explain(struct look *look, uint64_t va, const uint8_t *copy,
+			bool *now)
 {
 	const struct vhsm_kernel *k = look->kernel;
 	const struct vhsm_site *site;
+	uint8_t found[SITE_MAX];
 	unsigned len;
+	bool own;
 
 	if (look->view->kind == VHSM_SEGMENT_RODATA &&
 	    vhsm_covered(k->reference, va))
 		return 1;
 	site = vhsm_reference_site_at(k->reference, va);
-	if (site) {
-		enum vhsm_explained how =
-			vhsm_text_explain_site(k, probes(look), site);
+	if (site &&
+	    site_bytes(look, site, va & PAGE_MASK, copy, found, &own)) {
+		enum vhsm_explained how = own ? VHSM_EXPLAINED_NOW :
+			vhsm_text_explain_site(k, probes(look), site, found);
 
 		*now |= how == VHSM_EXPLAINED_NOW;
 		if (how != VHSM_UNEXPLAINED)
@@ -185,6 +214,34 @@ static uint64_t explain(struct look *look, uint64_t va, bool *now)
 	return len;
 }
 
+/* The first byte from i on that differs. */
+static uint64_t next_difference(const uint8_t *a, const uint8_t *b, uint64_t i,
+				uint64_t len)
+{
+	uint64_t x, y;
+
+	for (; i + sizeof(x) <= len; i += sizeof(x)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		if (x != y)
+			return i + (uint64_t)__builtin_ctzll(x ^ y) / 8;
+	}
+	while (i < len && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/* What should be there, relocated into room; NULL: not in the segment. */
+static const uint8_t *expected_bytes(const struct look *look, uint64_t from,
+				     uint64_t len, uint8_t *room)
+{
+	if (!look->kernel->slide)
+		return look->segment->bytes + (from - look->segment->start);
+	return vhsm_reference_expected(look->kernel->reference, from,
+				       look->kernel->slide, room, len) ?
+	       NULL : room;
+}
+
 /* Compares what the segment has of a page; false: not all is explained. */
 static bool compare(struct look *look, uint64_t link, const uint8_t *found,
 		    struct page_state *state)
@@ -192,34 +249,30 @@ static bool compare(struct look *look, uint64_t link, const uint8_t *found,
 	const struct vhsm_reference_segment *s = look->segment;
 	uint64_t from = link < s->start ? s->start : link;
 	uint64_t end = link + PAGE;
-	uint8_t expected[PAGE];
+	uint8_t room[PAGE];
 	bool good = true;
 
 	if (end > s->start + s->len)
 		end = s->start + s->len;
 	state->explained = 0;
 	state->now = false;
-	if (vhsm_reference_expected(look->kernel->reference, from,
-				    look->kernel->slide, expected, end - from))
-		return false;
-	found += from - link;
-	for (uint64_t i = 0; i < end - from;) {
-		uint64_t len;
+	const uint8_t *expected = expected_bytes(look, from, end - from, room);
 
-		if (found[i] == expected[i]) {
-			i++;
-			continue;
-		}
-		len = explain(look, from + i, &state->now);
+	if (!expected)
+		return false;
+	const uint8_t *part = found + (from - link);
+	uint64_t all = end - from;
+
+	for (uint64_t i = next_difference(part, expected, 0, all), len; i < all;
+	     i = next_difference(part, expected, i + len, all)) {
+		len = explain(look, from + i, found, &state->now);
 		if (len) {
 			state->explained++;
-		} else {
-			add_difference(look, from + i + look->kernel->slide,
-				       1);
-			good = false;
-			len = 1;
+			continue;
 		}
-		i += len;
+		add_difference(look, from + i + look->kernel->slide, 1);
+		good = false;
+		len = 1;
 	}
 	return good;
 }
