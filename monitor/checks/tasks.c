@@ -3,8 +3,9 @@
  * tasks.c - collects tasks, view by view.
  *
  * Bounds: a task needs at least its stack, so a guest has no more tasks than
- * a fourth of its frames; no list may be longer.  The tree and the control
- * groups are followed from tasks seen already, each once.
+ * a fourth of its frames; no list may be longer.  More than TASKS_MOST are not
+ * dealt with, so that a hostile guest costs a second or two at most.  The tree
+ * and the control groups are followed from tasks seen already, each once.
  */
 #include "tasks.h"
 
@@ -15,6 +16,7 @@
 
 #define FRAMES_PER_TASK	4u		/* a kernel stack, THREAD_SIZE */
 #define TASKS_LEAST	1024u
+#define TASKS_MOST	65536u
 #define STRICT_TRIES	8u
 #define GROUPS_MAX	256u		/* control groups followed */
 #define STEPS_PER_TASK	16u		/* of all views together */
@@ -395,9 +397,9 @@ int vhsm_tasks_collect(struct vhsm_tasks *set, const struct vhsm_kernel *kernel,
 		snprintf(why, VHSM_TASKS_WHY_LEN, "no symbol init_task");
 		return -ENOTSUP;
 	}
-	if (frames > UINT32_MAX)
-		frames = UINT32_MAX;
-	set->limit = (unsigned)(frames / FRAMES_PER_TASK) + TASKS_LEAST;
+	set->limit = TASKS_MOST;
+	if (frames / FRAMES_PER_TASK + TASKS_LEAST < TASKS_MOST)
+		set->limit = (unsigned)(frames / FRAMES_PER_TASK) + TASKS_LEAST;
 	set->collection++;
 	r = see_list(&c);
 	if (!r && views & VHSM_TASK_PIDS)
