@@ -229,6 +229,11 @@ START_TEST(what_is_shipped_is_sound)
 	ck_assert_uint_gt(vhsm_policy_lease(&policy), 0);
 	ck_assert_uint_eq(vhsm_policy_reactions(&policy,
 						VHSM_CHECK_SYSCALL_TABLE),
+			  BIT(RECORD) | BIT(REVOKE));
+	ck_assert_msg(!vhsm_policy_read(&policy, POLICIES, "lockdown", why),
+		      "%s", why);
+	ck_assert_uint_eq(vhsm_policy_reactions(&policy,
+						VHSM_CHECK_SYSCALL_TABLE),
 			  BIT(RECORD) | BIT(REVOKE) | BIT(ISOLATE));
 	ck_assert_msg(!vhsm_policy_read(&policy, POLICIES, "watch", why),
 		      "%s", why);
