@@ -13,11 +13,16 @@
 static const char usage[] =
 "usage: vhsm-inspect record --domain NAME|ID --out FILE [--pause]\n"
 "       vhsm-inspect info SOURCE (--baseline DIR | --reference FILE) [--json]\n"
+"       vhsm-inspect check SOURCE (--baseline DIR | --reference FILE)\n"
+"                          [--checks NAME,...] [--json]\n"
+"       vhsm-inspect checks\n"
 "\n"
 "Looks into a guest once.\n"
 "\n"
 "  record  writes the guest's memory to FILE, its registers to FILE.json\n"
 "  info    says which kernel runs in it, where, and how much there is of it\n"
+"  check   runs the monitor's checks once, confirms and prints what they find\n"
+"  checks  lists them\n"
 "\n"
 "SOURCE is one of:\n"
 "  -d, --domain NAME|ID  a running PVH or HVM guest (in dom0, as root)\n"
@@ -25,12 +30,13 @@ static const char usage[] =
 "\n"
 "  -b, --baseline DIR    an approved configuration\n"
 "  -r, --reference FILE  the reference of a kernel alone\n"
+"  -c, --checks NAME,... only these checks\n"
 "  -o, --out FILE        must not exist\n"
 "  -p, --pause           the guest stands still while it is recorded\n"
 "  -j, --json            print one JSON object\n"
 "  -h, --help            print this\n"
 "\n"
-"Exit status: 0 done, 1 failed.\n";
+"Exit status: 0 done, nothing found; 1 failed; 4 check found something.\n";
 
 static int complain(const char *text)
 {
@@ -45,7 +51,9 @@ static int options_check(const struct options *o)
 			return complain("record wants --domain");
 		return o->out ? 0 : complain("--out is missing");
 	}
-	if (strcmp(o->command, "info")) {
+	if (!strcmp(o->command, "checks"))
+		return 0;
+	if (strcmp(o->command, "info") && strcmp(o->command, "check")) {
 		fprintf(stderr, "vhsm-inspect: no such command: %s\n",
 			o->command);
 		return -EINVAL;
@@ -65,6 +73,7 @@ static int options_read(struct options *o, int argc, char **argv)
 		{ "image", required_argument, NULL, 'i' },
 		{ "baseline", required_argument, NULL, 'b' },
 		{ "reference", required_argument, NULL, 'r' },
+		{ "checks", required_argument, NULL, 'c' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "pause", no_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
@@ -73,13 +82,14 @@ static int options_read(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:i:b:r:o:pjh", options,
+	while ((c = getopt_long(argc, argv, "d:i:b:r:c:o:pjh", options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'd': o->domain = optarg; break;
 		case 'i': o->image = optarg; break;
 		case 'b': o->baseline = optarg; break;
 		case 'r': o->reference = optarg; break;
+		case 'c': o->checks = optarg; break;
 		case 'o': o->out = optarg; break;
 		case 'p': o->pause = true; break;
 		case 'j': o->json = true; break;
@@ -109,6 +119,10 @@ int main(int argc, char **argv)
 		fputs("Try vhsm-inspect --help.\n", stderr);
 		return EXIT_FAILED;
 	}
-	return !strcmp(o.command, "record") ? inspect_record(&o) :
-					      inspect_info(&o);
+	if (!strcmp(o.command, "record"))
+		return inspect_record(&o);
+	if (!strcmp(o.command, "info"))
+		return inspect_info(&o);
+	return !strcmp(o.command, "check") ? inspect_check(&o) :
+					     inspect_checks();
 }

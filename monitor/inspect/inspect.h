@@ -50,5 +50,7 @@ struct vhsm_reference *source_reference(const struct options *, char *why);
 
 enum exit_code inspect_record(const struct options *);
 enum exit_code inspect_info(const struct options *);
+enum exit_code inspect_check(const struct options *);
+enum exit_code inspect_checks(void);
 
 #endif /* INSPECT_H */
