@@ -37,7 +37,7 @@
 #include <stdint.h>
 
 #define VHSM_BASELINE_DIR	LOCALSTATEDIR "/lib/vhsm/baselines"
-#define VHSM_BASELINE_NAME_MAX	64u
+#define VHSM_BASELINE_NAME_MAX	64u	/* bytes, with the NUL */
 #define VHSM_BASELINE_WHY_LEN	256u
 #define VHSM_CMDLINE_MAX	4096u
 
@@ -59,10 +59,11 @@ int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,
 		       uint8_t digest[32], char *why);
 
 /*
- * Finds the approved baseline a domain was booted as: 0 with its name and
- * manifest; -ENOENT when nothing that is approved for it matches, with why
+ * Finds the approved baseline a domain was booted as: 0 with its name
+ * (VHSM_BASELINE_NAME_MAX) and manifest, every file of it checked; -ENOENT when nothing that is approved for it matches, with why
  * saying what came nearest and what differs; -EBADMSG when the approvals are
- * not as signed; another -errno.
+ * not as signed, or a file is not the manifest's; another -errno.  uuid in
+ * lower case.
  */
 int vhsm_baseline_match(const char *dir, const char *uuid,
 			const struct vhsm_boot *, char name[], json_t **manifest,
