@@ -14,6 +14,12 @@ const struct vhsm_check *const vhsm_checks[] = {
 	&vhsm_check_trace_hook,
 
 	/* tables */
+	&vhsm_check_syscall_table,
+	&vhsm_check_cpu_entry,
+	&vhsm_check_exec_unknown,
+	&vhsm_check_write_exec,
+	&vhsm_check_module_unapproved,
+	&vhsm_check_module_hidden,
 
 	/* processes */
 	&vhsm_check_credentials,

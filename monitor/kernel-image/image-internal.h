@@ -46,6 +46,11 @@ int image_fail(char *why, int error, const char *format, ...)
  */
 int image_unpack(uint8_t **bytes, size_t *len, char *why);
 
+/* Unpacks a stream of xz, gzip or zstd; *out (malloc'ed) is the caller's even
+ * when it fails.  0 or -errno with why (unpack.c). */
+int image_decompress(const uint8_t *payload, size_t payload_len, uint8_t **out,
+		     size_t *out_len, char *why);
+
 /* Finds sections and loads; 0 or -errno with why (elf.c). */
 int image_read_elf(struct vhsm_image *, char *why);
 

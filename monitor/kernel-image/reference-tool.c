@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reference-tool.c - vhsm-reference: makes the reference of a kernel image and
- * says what is in it; for those who work on this, and for tests.
+ * reference-tool.c - vhsm-reference: makes the reference of a kernel image, and
+ * those of its modules, and says what is in them; for those who work on this,
+ * and for tests.
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "builder.h"
+#include "module.h"
 
 static double seconds(void)
 {
@@ -31,17 +33,48 @@ static void print(const struct vhsm_reference *reference,
 	printf("file           %zu bytes\n", counts->file_len);
 }
 
+/* path[0]: the file to make; then the modules, or their folders. */
+static int make_modules(const struct vhsm_reference *reference, char **path,
+			int count)
+{
+	struct vhsm_modules_builder *b = vhsm_modules_builder_new(reference);
+	char why[VHSM_MODULE_WHY_LEN] = "no memory";
+	struct vhsm_modules_counts counts;
+	double start = seconds();
+	int r = b ? 0 : -1;
+
+	for (int i = 1; i < count && !r; i++)
+		r = vhsm_modules_builder_add(b, path[i], why);
+	if (!r)
+		r = vhsm_modules_builder_write(b, path[0], &counts, why);
+	vhsm_modules_builder_free(&b);
+	if (r) {
+		fprintf(stderr, "vhsm-reference: %s\n", why);
+		return 1;
+	}
+	printf("modules        %zu, %zu bytes of text\n", counts.modules,
+	       counts.text_len);
+	printf("               %zu fields, %zu unresolved, %zu sites\n",
+	       counts.fields, counts.unresolved, counts.sites);
+	printf("               %zu bytes, made in %.2f s\n", counts.file_len,
+	       seconds() - start);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	char why[VHSM_BUILDER_WHY_LEN] = "";
 	struct vhsm_builder_counts counts;
 	struct vhsm_reference *reference;
 	double start = seconds(), made;
+	int r;
 
-	if (argc != 3 || argv[1][0] == '-') {
-		fprintf(stderr, "usage: vhsm-reference KERNEL FILE\n\n"
+	if (argc < 3 || argc == 4 || argv[1][0] == '-') {
+		fprintf(stderr, "usage: vhsm-reference KERNEL FILE "
+			"[MODULES-FILE MODULE...]\n\n"
 			"Makes the reference FILE of the kernel image KERNEL "
-			"(vmlinuz or vmlinux).\n");
+			"(vmlinuz or vmlinux), and\nMODULES-FILE of its "
+			"modules, or of all that are in a folder.\n");
 		return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
 	}
 	if (vhsm_reference_make(argv[1], argv[2], &counts, why)) {
@@ -57,6 +90,7 @@ int main(int argc, char **argv)
 	print(reference, &counts);
 	printf("made in        %.2f s, opened in %.3f s\n", made - start,
 	       seconds() - made);
+	r = argc > 4 ? make_modules(reference, argv + 3, argc - 3) : 0;
 	vhsm_reference_close(&reference);
-	return 0;
+	return r;
 }

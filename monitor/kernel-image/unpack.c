@@ -204,13 +204,14 @@ static int run_codec(const struct codec *codec, void *state,
 	return 0;
 }
 
-static int unpack_payload(const uint8_t *payload, size_t payload_len,
-			  uint8_t **out, size_t *out_len, char *why)
+int image_decompress(const uint8_t *payload, size_t payload_len, uint8_t **out,
+		     size_t *out_len, char *why)
 {
 	const struct codec *codec = codecs;
 	void *state;
 	int r;
 
+	*out = NULL;
 	while (payload_len < codec->magic_len ||
 	       memcmp(payload, codec->magic, codec->magic_len))
 		if (++codec == codecs + sizeof(codecs) / sizeof(codecs[0]))
@@ -270,7 +271,8 @@ int image_unpack(uint8_t **bytes, size_t *len, char *why)
 		return 0;
 	r = find_payload(*bytes, *len, &payload, &payload_len, why);
 	if (!r)
-		r = unpack_payload(payload, payload_len, &out, &out_len, why);
+		r = image_decompress(payload, payload_len, &out, &out_len,
+				     why);
 	if (r) {
 		free(out);
 		return r;

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * module-unapproved.c - every module in the list is one of the baseline's, and
+ * its text is what its file says (module-text.h).
+ *
+ * A module that is not the baseline's is reported whatever its state.  The text
+ * of one that is being loaded or removed is not what it will be or was, so it
+ * is looked at when the module is live; but not to be in between for ever is
+ * part of the bargain: after GRACE it is looked at anyway.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "checks.h"
+#include "grace.h"
+#include "module-text.h"
+#include "pointer.h"
+
+#define PAGE		4096ull
+#define REPORTS_MAX	64u
+
+struct state {
+	struct vhsm_modules *modules;
+	struct vhsm_grace grace;	/* of those in between */
+	uint64_t *base;			/* by number in the file; 0: not loaded */
+};
+
+struct run {
+	struct state *state;
+	struct vhsm_sweep *sweep;
+	struct vhsm_module_where where;
+	unsigned reports;
+};
+
+static void report(struct run *r, const struct vhsm_module *m,
+		   struct vhsm_finding *f)
+{
+	if (r->reports++ >= REPORTS_MAX)
+		return;
+	f->check = VHSM_CHECK_MODULE_UNAPPROVED;
+	snprintf(f->object, sizeof(f->object), "module %s", m->name);
+	f->physical = vhsm_finding_physical(r->sweep->kernel, f->address);
+	r->sweep->report(r->sweep, f);
+}
+
+static void report_unknown(struct run *r, const struct vhsm_module *m)
+{
+	struct vhsm_finding f = { .address = m->base, .confidence = 100,
+				  .after_len = sizeof(f.after) };
+
+	if (!m->text_size ||
+	    vhsm_kernel_read(r->sweep->kernel, m->base, f.after, f.after_len))
+		f.after_len = 0;
+	else
+		vhsm_finding_disassemble(&f);
+	snprintf(f.detail, sizeof(f.detail),
+		 "module %s at %#" PRIx64 " (%u bytes, %u of text) is not in the baseline",
+		 m->name, m->base, m->size, m->text_size);
+	report(r, m, &f);
+}
+
+static void report_shape(struct run *r, const struct vhsm_module *m,
+			 const struct vhsm_module_text *text)
+{
+	struct vhsm_finding f = { .address = m->base, .confidence = 100 };
+
+	snprintf(f.detail, sizeof(f.detail),
+		 "module %s claims %u bytes of text of %u in all at %#" PRIx64
+		 "; its file makes %u of at least %u", m->name, m->text_size,
+		 m->size, m->base, text->len, text->size);
+	report(r, m, &f);
+}
+
+static void report_changed(struct run *r, const struct vhsm_module *m,
+			   const uint8_t *expected, const uint8_t *is,
+			   uint32_t len, const struct vhsm_module_difference *d)
+{
+	struct vhsm_finding f = { .address = m->base + d->at,
+				  .confidence = 100 };
+
+	f.before_len = len - d->at < sizeof(f.before) ? len - d->at :
+		(uint32_t)sizeof(f.before);
+	f.after_len = f.before_len;
+	memcpy(f.before, expected + d->at, f.before_len);
+	memcpy(f.after, is + d->at, f.after_len);
+	snprintf(f.symbol, sizeof(f.symbol), "%s+%#x", m->name, d->at);
+	vhsm_finding_disassemble(&f);
+	snprintf(f.detail, sizeof(f.detail),
+		 "%u bytes of the text of module %s at %#" PRIx64
+		 " are not what its approved file makes there", d->len, m->name,
+		 f.address);
+	report(r, m, &f);
+}
+
+/* What is behind the text in its last page is executable, too. */
+static bool tail_is_zero(const uint8_t *text, size_t len, size_t all)
+{
+	while (len < all)
+		if (text[len++])
+			return false;
+	return true;
+}
+
+static int check_text(struct run *r, const struct vhsm_module *m, size_t number,
+		      char *why)
+{
+	struct vhsm_module_difference d;
+	struct vhsm_module_text text;
+	uint8_t *is = NULL, *expected = NULL;
+	uint64_t all;
+	int rc = 0;
+
+	if (vhsm_modules_text(r->state->modules, number, &text))
+		return -EINVAL;
+	all = (text.len + PAGE - 1) & ~(PAGE - 1);
+	if (m->text_size != all || m->size < text.size || m->base % PAGE) {
+		report_shape(r, m, &text);
+		return 0;
+	}
+	is = malloc(all + 1);
+	expected = vhsm_module_expected(&r->where, number);
+	if (!is || !expected)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = vhsm_kernel_read(r->sweep->kernel, m->base, is, all);
+	if (rc)
+		snprintf(why, VHSM_CHECK_WHY_LEN, "text of module %s: %s",
+			 m->name, strerror(-rc));
+	if (rc == 0 && vhsm_module_compare(&r->where, number, expected, is,
+					   &r->sweep->explained, &d)) {
+		report_changed(r, m, expected, is, text.len, &d);
+	} else if (rc == 0 && !tail_is_zero(is, text.len, all)) {
+		struct vhsm_finding f = { .address = m->base + text.len,
+					  .confidence = 100 };
+
+		snprintf(f.detail, sizeof(f.detail),
+			 "something is behind the text of module %s, in its last page",
+			 m->name);
+		report(r, m, &f);
+	}
+	free(expected);
+	free(is);
+	return rc;
+}
+
+static int check_module(struct run *r, const struct vhsm_module *m, char *why)
+{
+	int number = vhsm_modules_find(r->state->modules, m->name);
+
+	r->sweep->objects++;
+	if (number < 0) {
+		report_unknown(r, m);
+		return 0;
+	}
+	if (m->state != VHSM_MODULE_LIVE &&
+	    !vhsm_grace_over(&r->state->grace, m->va))
+		return 0;
+	/* Two of a name: the second is an impostor, or the first was. */
+	if (r->state->base[number] != m->base) {
+		report_unknown(r, m);
+		return 0;
+	}
+	return check_text(r, m, (size_t)number, why);
+}
+
+static int check_list(struct run *r, const struct vhsm_module_list *list,
+		      char *why)
+{
+	struct state *s = r->state;
+	int rc = 0;
+
+	memset(s->base, 0, vhsm_modules_count(s->modules) * sizeof(*s->base));
+	for (size_t i = 0; i < list->count; i++) {
+		int n = vhsm_modules_find(s->modules, list->module[i].name);
+
+		if (n >= 0 && !s->base[n])
+			s->base[n] = list->module[i].base;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		int e = check_module(r, &list->module[i], why);
+
+		if (rc == 0)
+			rc = e;
+	}
+	vhsm_grace_end(&s->grace);
+	return rc;
+}
+
+static int run(void *state, struct vhsm_sweep *sweep, char *why)
+{
+	struct state *s = state;
+	struct vhsm_module_list list = { 0 };
+	struct vhsm_owners owners = { 0 };
+	struct run r = {
+		.state = s, .sweep = sweep,
+		.where = { .kernel = sweep->kernel, .modules = s->modules,
+			   .base = s->base, .owners = &owners },
+	};
+	int rc = vhsm_module_list_read(sweep->kernel, &list, why);
+
+	if (rc == 0)
+		rc = vhsm_owners_read(sweep->kernel, &list, &owners, why);
+	if (rc == 0)
+		rc = check_list(&r, &list, why);
+	vhsm_owners_deinit(&owners);
+	vhsm_module_list_deinit(&list);
+	return rc;
+}
+
+static void close_check(void *state)
+{
+	struct state *s = state;
+
+	if (!s)
+		return;
+	vhsm_modules_close(&s->modules);
+	free(s->base);
+	free(s);
+}
+
+static int open_modules(struct state *s, const struct vhsm_check_setup *setup,
+			char *why)
+{
+	char path[4096];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/modules",
+			     setup->baseline_dir) >= sizeof(path)) {
+		snprintf(why, VHSM_CHECK_WHY_LEN, "the baseline's path is too long");
+		return -ENAMETOOLONG;
+	}
+	s->modules = vhsm_modules_open(path, why);
+	if (!s->modules)
+		return -EINVAL;
+	if (strcmp(vhsm_modules_release(s->modules),
+		   vhsm_reference_release(setup->reference))) {
+		snprintf(why, VHSM_CHECK_WHY_LEN,
+			 "the baseline's modules are of another kernel (%.60s)",
+			 vhsm_modules_release(s->modules));
+		return -EINVAL;
+	}
+	s->base = calloc(vhsm_modules_count(s->modules) + 1, sizeof(*s->base));
+	if (s->base)
+		return 0;
+	snprintf(why, VHSM_CHECK_WHY_LEN, "no memory");
+	return -ENOMEM;
+}
+
+static int open_check(const struct vhsm_check_setup *setup, void **state,
+		      char *why)
+{
+	struct state *s;
+	int rc;
+
+	if (!setup->reference || !setup->baseline_dir) {
+		snprintf(why, VHSM_CHECK_WHY_LEN,
+			 "the baseline has no reference or no modules");
+		return -ENOENT;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		snprintf(why, VHSM_CHECK_WHY_LEN, "no memory");
+		return -ENOMEM;
+	}
+	rc = open_modules(s, setup, why);
+	if (rc) {
+		close_check(s);
+		return rc;
+	}
+	*state = s;
+	return 0;
+}
+
+const struct vhsm_check vhsm_check_module_unapproved = {
+	.number = VHSM_CHECK_MODULE_UNAPPROVED,
+	.open = open_check, .run = run, .close = close_check,
+};
