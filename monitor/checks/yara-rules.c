@@ -159,22 +159,31 @@ static const char *description(const YR_RULE *rule)
 	return "";
 }
 
+/* Takes a string's match when it stands before the one there is. */
+static void take_first(const YR_STRING *s, const YR_MATCH *m,
+		       struct vhsm_yara_match *match)
+{
+	if (m->is_private || m->offset < 0 || m->match_length < 0 ||
+	    (match->string[0] && (size_t)m->offset >= match->offset))
+		return;
+	match->string = s->identifier;
+	match->offset = (size_t)m->offset;
+	match->len = (size_t)m->match_length;
+}
+
 /* The first of a rule's strings, by place, that matched. */
 static void first_match(YR_SCAN_CONTEXT *context, const YR_RULE *rule,
 			struct vhsm_yara_match *match)
 {
 	const YR_STRING *s;
-	const YR_MATCH *m;
+	const void *at;
+	YR_MATCH m;
 
 	yr_rule_strings_foreach(rule, s) {
-		yr_string_matches_foreach(context, s, m) {
-			if (match->string[0] &&
-			    (size_t)m->offset >= match->offset)
-				continue;
-			match->string = s->identifier;
-			match->offset = (size_t)m->offset;
-			match->len = m->match_length < 0 ? 0 :
-				(size_t)m->match_length;
+		/* libyara does not align its matches: each is copied. */
+		for (at = context->matches[s->idx].head; at; at = m.next) {
+			memcpy(&m, at, sizeof(m));
+			take_first(s, &m, match);
 		}
 	}
 }
