@@ -162,7 +162,8 @@ static bool find_branch(struct flow *flow, cs_insn *insn, const uint8_t *bytes,
 			return false;
 		if (leads_away(flow, insn, branch))
 			return true;
-		if (cs_insn_group(flow->handle, insn, CS_GRP_RET))
+		if (cs_insn_group(flow->handle, insn, CS_GRP_RET) ||
+		    insn->id == X86_INS_INT3)
 			return false;
 		follow(flow, insn);
 	}

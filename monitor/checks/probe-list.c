@@ -166,6 +166,82 @@ static int read_tracers(struct reader *r, char *why)
 	return error;
 }
 
+/* --- what is being patched --- */
+
+static int poke_read(const struct vhsm_kernel *k, uint64_t va, uint64_t stext,
+		     struct vhsm_poke *poke)
+{
+	uint64_t relative, disp, len, opcode;
+	int error = vhsm_kernel_read_member(
+		k, va, VHSM_L_text_poke_loc__rel_addr, &relative);
+
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_text_poke_loc__disp, &disp);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_text_poke_loc__len, &len);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, va, VHSM_L_text_poke_loc__opcode, &opcode);
+	if (!error)
+		error = vhsm_kernel_read(
+			k, va + offset(k, VHSM_L_text_poke_loc__text),
+			poke->text, sizeof(poke->text));
+	if (error)
+		return error;
+	poke->va = stext + (uint64_t)(int64_t)(int32_t)relative;
+	poke->len = len <= VHSM_POKE_LEN_MAX ? (uint32_t)len : 0;
+	poke->opcode = (uint8_t)opcode;
+	poke->disp = (int32_t)disp;
+	return 0;
+}
+
+static bool pokes_known(const struct vhsm_kernel *k, uint64_t *desc,
+			uint64_t *stext)
+{
+	static const enum vhsm_layout member[] = {
+		VHSM_L_bp_patching_desc__nr_entries,
+		VHSM_L_bp_patching_desc__vec, VHSM_L_text_poke_loc__disp,
+		VHSM_L_text_poke_loc__len, VHSM_L_text_poke_loc__old,
+		VHSM_L_text_poke_loc__opcode, VHSM_L_text_poke_loc__rel_addr,
+		VHSM_L_text_poke_loc__text,
+	};
+
+	for (size_t i = 0; i < sizeof(member) / sizeof(member[0]); i++)
+		if (offset(k, member[i]) == VHSM_NO_MEMBER)
+			return false;
+	return !vhsm_kernel_symbol(k, "bp_desc", desc) &&
+	       !vhsm_kernel_symbol(k, "_stext", stext);
+}
+
+/* Errors are no errors here: a guest that has just finished explains less. */
+static int read_pokes(struct reader *r)
+{
+	const struct vhsm_kernel *k = r->kernel;
+	struct vhsm_probe_list *list = r->list;
+	uint64_t desc, stext, vec, count;
+
+	if (!pokes_known(k, &desc, &stext) ||
+	    vhsm_kernel_read_member(k, desc, VHSM_L_bp_patching_desc__vec,
+				    &vec) ||
+	    vhsm_kernel_read_member(
+		    k, desc, VHSM_L_bp_patching_desc__nr_entries, &count) ||
+	    !vec || !count || count > VHSM_POKES_MAX)
+		return 0;
+	list->poke = calloc(count, sizeof(*list->poke));
+	if (!list->poke)
+		return -ENOMEM;
+	/* The last member is a byte, the first a word. */
+	uint64_t stride = (offset(k, VHSM_L_text_poke_loc__old) + 4) & ~3ull;
+
+	while (list->pokes < count &&
+	       !poke_read(k, vec + list->pokes * stride, stext,
+			  &list->poke[list->pokes]))
+		list->pokes++;
+	return 0;
+}
+
 int vhsm_probe_list_read(const struct vhsm_kernel *k,
 			 struct vhsm_probe_list *list, char *why)
 {
@@ -176,6 +252,8 @@ int vhsm_probe_list_read(const struct vhsm_kernel *k,
 
 	if (!error)
 		error = read_tracers(&reader, why);
+	if (!error)
+		error = read_pokes(&reader);
 	if (error)
 		vhsm_probe_list_deinit(list);
 	return error;
@@ -185,6 +263,7 @@ void vhsm_probe_list_deinit(struct vhsm_probe_list *list)
 {
 	free(list->probe);
 	free(list->tracer);
+	free(list->poke);
 	*list = (struct vhsm_probe_list){ 0 };
 }
 

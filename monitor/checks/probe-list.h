@@ -2,10 +2,11 @@
 /*
  * probe-list.h - who the guest's kernel says is attached to its text: kprobes
  * (kprobe_table), ftrace's operations (ftrace_ops_list) and direct calls
- * (direct_functions).  Copied once; the guest's word, judged by who asks.
+ * (direct_functions), and what it is patching right now (bp_desc).  Copied
+ * once; the guest's word, judged by who asks.
  *
  * Facts: Linux 6.1 include/linux/kprobes.h, ftrace.h, kernel/kprobes.c,
- * kernel/trace/ftrace.c.
+ * kernel/trace/ftrace.c, arch/x86/kernel/alternative.c.
  */
 #ifndef VHSM_PROBE_LIST_H
 #define VHSM_PROBE_LIST_H
@@ -19,6 +20,8 @@
 #define VHSM_PROBES_MAX		4096u
 #define VHSM_TRACERS_MAX	1024u
 #define VHSM_DIRECT_MAX		65536u
+#define VHSM_POKES_MAX		4096u
+#define VHSM_POKE_LEN_MAX	5u
 
 #define VHSM_PROBE_OPTIMIZED	4u	/* KPROBE_FLAG_OPTIMIZED */
 #define VHSM_TRACER_IPMODIFY	0x1000u	/* FTRACE_OPS_FL_IPMODIFY */
@@ -40,12 +43,24 @@ struct vhsm_tracer {
 	uint64_t filter, notrace;	/* of struct ftrace_hash; 0 */
 };
 
+/* Text that is being patched at this moment (text_poke_bp_batch): int3 stands
+ * at va, and whoever runs into it is taken over what will stand there. */
+struct vhsm_poke {
+	uint64_t va;
+	uint32_t len;			/* bytes of text; 5 at most */
+	uint8_t text[VHSM_POKE_LEN_MAX];
+	uint8_t opcode;			/* what is emulated meanwhile */
+	int32_t disp;
+};
+
 struct vhsm_probe_list {
 	struct vhsm_probe *probe;
 	size_t probes;
 	struct vhsm_tracer *tracer;
 	size_t tracers;
 	uint64_t direct;		/* of struct ftrace_hash; 0: none */
+	struct vhsm_poke *poke;
+	size_t pokes;
 };
 
 /* 0 with *list, to be freed; -ELOOP, -EFAULT, -E2BIG, -ENOMEM with why.  An

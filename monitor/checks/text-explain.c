@@ -229,21 +229,95 @@ explain_probed(const struct vhsm_kernel *k,
 	return VHSM_UNEXPLAINED;
 }
 
+static enum vhsm_explained explain_value(const struct vhsm_kernel *k,
+					 const struct vhsm_probe_list *probes,
+					 const struct vhsm_site *site,
+					 const uint8_t *value)
+{
+	enum vhsm_explained how = VHSM_UNEXPLAINED;
+
+	for (unsigned i = 0; i < site->variant_count && !how; i++)
+		how = explain_variant(k, probes, site, i, value);
+	return how;
+}
+
+/* Whether the site may have this value, be it the image's own. */
+static bool legal(const struct vhsm_kernel *k,
+		  const struct vhsm_probe_list *probes,
+		  const struct vhsm_site *site, const uint8_t *value)
+{
+	uint8_t own[SITE_MAX];
+
+	return (!vhsm_reference_expected(k->reference, site->va, k->slide, own,
+					 site->len) &&
+		!memcmp(own, value, site->len)) ||
+	       explain_value(k, probes, site, value) != VHSM_UNEXPLAINED;
+}
+
+/* Whether what is emulated does what the text, which is legal, would do, or is
+ * a legal value itself. */
+static bool emulation_legal(const struct vhsm_kernel *k,
+			    const struct vhsm_probe_list *probes,
+			    const struct vhsm_site *site,
+			    const struct vhsm_poke *poke)
+{
+	uint8_t value[VHSM_POKE_LEN_MAX];
+	uint64_t zero;
+
+	if (poke->opcode == poke->text[0] &&
+	    (poke->opcode == 0xc3 || poke->opcode == INT3))
+		return true;
+	/* A no-op is emulated as a jump to what follows. */
+	if ((poke->opcode == 0xe9 || poke->opcode == 0xeb) && !poke->disp)
+		return poke->text[0] == 0x0f || poke->text[0] == 0x66;
+	value[0] = poke->opcode;
+	if (poke->opcode == 0xeb && poke->len == 2) {
+		value[1] = (uint8_t)poke->disp;
+		return legal(k, probes, site, value);
+	}
+	if ((poke->opcode != 0xe9 && poke->opcode != 0xe8) ||
+	    poke->len != JUMP_LEN)
+		return false;
+	memcpy(value + 1, &poke->disp, sizeof(poke->disp));
+	/* What clears a register is emulated as the call that does. */
+	return legal(k, probes, site, value) ||
+	       (!vhsm_kernel_symbol(k, "__static_call_return0", &zero) &&
+		target_of(value + 1, poke->va + 1) == zero);
+}
+
+static enum vhsm_explained
+explain_poked(const struct vhsm_kernel *k,
+	      const struct vhsm_probe_list *probes,
+	      const struct vhsm_site *site, const uint8_t *found)
+{
+	if (found[0] != INT3)
+		return VHSM_UNEXPLAINED;
+	for (size_t i = 0; i < probes->pokes; i++) {
+		const struct vhsm_poke *poke = &probes->poke[i];
+
+		if (poke->va == site->va + k->slide &&
+		    poke->len == site->len &&
+		    legal(k, probes, site, poke->text) &&
+		    emulation_legal(k, probes, site, poke))
+			return VHSM_EXPLAINED_NOW;
+	}
+	return VHSM_UNEXPLAINED;
+}
+
 enum vhsm_explained vhsm_text_explain_site(const struct vhsm_kernel *k,
 					   const struct vhsm_probe_list *probes,
 					   const struct vhsm_site *site,
 					   const uint8_t *found)
 {
+	enum vhsm_explained how;
+
 	if (site->len >= SITE_MAX)
 		return VHSM_UNEXPLAINED;
-	for (unsigned i = 0; i < site->variant_count; i++) {
-		enum vhsm_explained how = explain_variant(k, probes, site, i,
-							  found);
-
-		if (how != VHSM_UNEXPLAINED)
-			return how;
-	}
-	return explain_probed(k, probes, site, found);
+	how = explain_value(k, probes, site, found);
+	if (how == VHSM_UNEXPLAINED)
+		how = explain_poked(k, probes, site, found);
+	return how != VHSM_UNEXPLAINED ? how :
+	       explain_probed(k, probes, site, found);
 }
 
 unsigned vhsm_text_explain_probe(const struct vhsm_kernel *k,

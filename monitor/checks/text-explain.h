@@ -17,6 +17,9 @@
  *   kprobe            int3, or a jump to the probe's own copy, where the table
  *                     of kprobes has a probe
  *
+ *   being patched     int3, bp_desc lists the place, and both what will stand
+ *                     there and what is emulated meanwhile are legal values
+ *
  * What an attacker who writes both sides of one of these gets: a call that goes
  * to another whole function of the approved kernel (code reuse, not code), or
  * through an ftrace_ops, direct call or kprobe that is on the kernel's own
