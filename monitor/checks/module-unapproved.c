@@ -6,7 +6,11 @@
  * A module that is not the baseline's is reported whatever its state.  The text
  * of one that is being loaded or removed is not what it will be or was, so it
  * is looked at when the module is live; but not to be in between for ever is
- * part of the bargain: after GRACE it is looked at anyway.
+ * part of the bargain: after VHSM_GRACE_MS it is looked at anyway.
+ *
+ * Making a text and comparing it costs a hundred times what reading it does.
+ * So pages that were found right are known again by their fingerprints, for as
+ * long as the same modules lie at the same addresses.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,10 +28,20 @@
 #define PAGE		4096ull
 #define REPORTS_MAX	64u
 
+/* The text of a module as it was found right. */
+struct known {
+	uint64_t *hash;			/* of each page; NULL: it was not yet */
+	uint64_t explained;
+};
+
 struct state {
 	struct vhsm_modules *modules;
+	const struct vhsm_page_key *page_key;	/* NULL: none is known again */
 	struct vhsm_grace grace;	/* of those in between */
-	uint64_t *base;			/* by number in the file; 0: not loaded */
+	/* by number in the file: */
+	uint64_t *base;			/* 0: not loaded */
+	uint64_t *last_base;		/* at the last run */
+	struct known *known;
 };
 
 struct run {
@@ -97,6 +111,18 @@ static void report_changed(struct run *r, const struct vhsm_module *m,
 	report(r, m, &f);
 }
 
+static void report_tail(struct run *r, const struct vhsm_module *m,
+			const struct vhsm_module_text *text)
+{
+	struct vhsm_finding f = { .address = m->base + text->len,
+				  .confidence = 100 };
+
+	snprintf(f.detail, sizeof(f.detail),
+		 "something is behind the text of module %s, in its last page",
+		 m->name);
+	report(r, m, &f);
+}
+
 /* What is behind the text in its last page is executable, too. */
 static bool tail_is_zero(const uint8_t *text, size_t len, size_t all)
 {
@@ -106,14 +132,75 @@ static bool tail_is_zero(const uint8_t *text, size_t len, size_t all)
 	return true;
 }
 
+/* Whether the pages are those that were found right. */
+static bool is_known(const struct state *s, const struct known *k,
+		     const uint8_t *is, size_t pages)
+{
+	if (!k->hash)
+		return false;
+	for (size_t i = 0; i < pages; i++)
+		if (vhsm_page_hash(s->page_key, is + i * PAGE) != k->hash[i])
+			return false;
+	return true;
+}
+
+/* Without memory it is just not known again. */
+static void remember(const struct state *s, struct known *k, const uint8_t *is,
+		     size_t pages, uint64_t explained)
+{
+	if (!s->page_key)
+		return;
+	if (!k->hash)
+		k->hash = calloc(pages, sizeof(*k->hash));
+	for (size_t i = 0; k->hash && i < pages; i++)
+		k->hash[i] = vhsm_page_hash(s->page_key, is + i * PAGE);
+	k->explained = explained;
+}
+
+static void forget_all(struct state *s)
+{
+	for (size_t i = 0; i < vhsm_modules_count(s->modules); i++) {
+		free(s->known[i].hash);
+		s->known[i].hash = NULL;
+	}
+}
+
+/* Compares a copy of the text, all bytes of whole pages: 0 or -ENOMEM. */
+static int compare(struct run *r, const struct vhsm_module *m, size_t number,
+		   const struct vhsm_module_text *text, const uint8_t *is,
+		   size_t all)
+{
+	struct known *k = &r->state->known[number];
+	struct vhsm_module_difference d;
+	uint64_t explained = 0;
+	uint8_t *expected;
+
+	if (is_known(r->state, k, is, all / PAGE)) {
+		r->sweep->explained += k->explained;
+		return 0;
+	}
+	expected = vhsm_module_expected(&r->where, number);
+	if (!expected)
+		return -ENOMEM;
+	if (vhsm_module_compare(&r->where, number, expected, is, &explained,
+				&d))
+		report_changed(r, m, expected, is, text->len, &d);
+	else if (!tail_is_zero(is, text->len, all))
+		report_tail(r, m, text);
+	else
+		remember(r->state, k, is, all / PAGE, explained);
+	r->sweep->explained += explained;
+	free(expected);
+	return 0;
+}
+
 static int check_text(struct run *r, const struct vhsm_module *m, size_t number,
 		      char *why)
 {
-	struct vhsm_module_difference d;
 	struct vhsm_module_text text;
-	uint8_t *is = NULL, *expected = NULL;
+	uint8_t *is;
 	uint64_t all;
-	int rc = 0;
+	int rc;
 
 	if (vhsm_modules_text(r->state->modules, number, &text))
 		return -EINVAL;
@@ -123,27 +210,13 @@ static int check_text(struct run *r, const struct vhsm_module *m, size_t number,
 		return 0;
 	}
 	is = malloc(all + 1);
-	expected = vhsm_module_expected(&r->where, number);
-	if (!is || !expected)
-		rc = -ENOMEM;
+	rc = is ? vhsm_kernel_read(r->sweep->kernel, m->base, is, all) :
+		-ENOMEM;
 	if (rc == 0)
-		rc = vhsm_kernel_read(r->sweep->kernel, m->base, is, all);
+		rc = compare(r, m, number, &text, is, all);
 	if (rc)
 		snprintf(why, VHSM_CHECK_WHY_LEN, "text of module %s: %s",
 			 m->name, strerror(-rc));
-	if (rc == 0 && vhsm_module_compare(&r->where, number, expected, is,
-					   &r->sweep->explained, &d)) {
-		report_changed(r, m, expected, is, text.len, &d);
-	} else if (rc == 0 && !tail_is_zero(is, text.len, all)) {
-		struct vhsm_finding f = { .address = m->base + text.len,
-					  .confidence = 100 };
-
-		snprintf(f.detail, sizeof(f.detail),
-			 "something is behind the text of module %s, in its last page",
-			 m->name);
-		report(r, m, &f);
-	}
-	free(expected);
 	free(is);
 	return rc;
 }
@@ -172,14 +245,20 @@ static int check_list(struct run *r, const struct vhsm_module_list *list,
 		      char *why)
 {
 	struct state *s = r->state;
+	size_t len = vhsm_modules_count(s->modules) * sizeof(*s->base);
 	int rc = 0;
 
-	memset(s->base, 0, vhsm_modules_count(s->modules) * sizeof(*s->base));
+	memset(s->base, 0, len);
 	for (size_t i = 0; i < list->count; i++) {
 		int n = vhsm_modules_find(s->modules, list->module[i].name);
 
 		if (n >= 0 && !s->base[n])
 			s->base[n] = list->module[i].base;
+	}
+	/* Text refers to other modules by their addresses. */
+	if (memcmp(s->base, s->last_base, len)) {
+		forget_all(s);
+		memcpy(s->last_base, s->base, len);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		int e = check_module(r, &list->module[i], why);
@@ -218,8 +297,12 @@ static void close_check(void *state)
 
 	if (!s)
 		return;
+	if (s->modules && s->known)
+		forget_all(s);
 	vhsm_modules_close(&s->modules);
 	free(s->base);
+	free(s->last_base);
+	free(s->known);
 	free(s);
 }
 
@@ -227,6 +310,7 @@ static int open_modules(struct state *s, const struct vhsm_check_setup *setup,
 			char *why)
 {
 	char path[4096];
+	size_t count;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/modules",
 			     setup->baseline_dir) >= sizeof(path)) {
@@ -243,8 +327,12 @@ static int open_modules(struct state *s, const struct vhsm_check_setup *setup,
 			 vhsm_modules_release(s->modules));
 		return -EINVAL;
 	}
-	s->base = calloc(vhsm_modules_count(s->modules) + 1, sizeof(*s->base));
-	if (s->base)
+	s->page_key = setup->page_key;
+	count = vhsm_modules_count(s->modules) + 1;
+	s->base = calloc(count, sizeof(*s->base));
+	s->last_base = calloc(count, sizeof(*s->last_base));
+	s->known = calloc(count, sizeof(*s->known));
+	if (s->base && s->last_base && s->known)
 		return 0;
 	snprintf(why, VHSM_CHECK_WHY_LEN, "no memory");
 	return -ENOMEM;
