@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * domain-boot.h - what the toolstack booted a running domain with, as libxl
+ * keeps it.
+ */
+#ifndef VHSM_DOMAIN_BOOT_H
+#define VHSM_DOMAIN_BOOT_H
+
+#include "baseline.h"
+
+struct vhsm_domain_boot {
+	char *kernel;			/* path */
+	char *ramdisk;			/* path, or NULL */
+	char *cmdline;			/* may be "" */
+};
+
+/* domain: its name, number or UUID.  0 with *boot; -ENOENT when there is no
+ * such domain; -ENOTSUP when it has no kernel of its own (firmware or a boot
+ * loader starts it); another -errno; with why (VHSM_BASELINE_WHY_LEN). */
+int vhsm_domain_boot(const char *domain, struct vhsm_domain_boot *boot,
+		     char *why);
+void vhsm_domain_boot_free(struct vhsm_domain_boot *);
+
+#endif /* VHSM_DOMAIN_BOOT_H */
