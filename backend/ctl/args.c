@@ -38,6 +38,13 @@ static const struct option_row rows[] = {
 	VALUE("note", note),
 	VALUE("out", out),
 	VALUE("key", key),
+	VALUE("store", store),
+	VALUE("libexec-dir", libexec_dir),
+	VALUE("kernel", kernel),
+	VALUE("ramdisk", ramdisk),
+	VALUE("cmdline", cmdline),
+	VALUE("modules", modules),
+	VALUE("rules", rules),
 	FLAG("all", all),
 };
 
@@ -134,6 +141,9 @@ enum ctl_exit ctl_args_parse(const struct ctl_command *command, int argc,
 			ret = option_parse(command, argc, argv, &i, args);
 			if (ret)
 				return ret;
+		} else if (args->operand && !args->operand_b &&
+			   strchr(command->operand, ' ')) {
+			args->operand_b = argv[i];
 		} else if (!command->operand || args->operand) {
 			fprintf(stderr, "vhsmctl: unexpected \"%s\"\n",
 				argv[i]);

@@ -41,14 +41,23 @@ struct ctl_args {
 	const char *out;
 	const char *key;
 	bool all;
-	const char *operand;		/* what is no option; at most one */
+	const char *store;
+	const char *libexec_dir;
+	const char *kernel;
+	const char *ramdisk;
+	const char *cmdline;
+	const char *modules;
+	const char *rules;
+	const char *operand;		/* what is no option; at most one, but */
+	const char *operand_b;		/* two where a command names two */
 };
 
 struct ctl_command {
 	const char *family;
 	const char *name;		/* NULL: the family is the command */
 	const char *options;		/* long names, blanks around each */
-	const char *operand;		/* its name in usage; NULL: none */
+	const char *operand;		/* its name in usage; NULL: none; "A B":
+					 * two */
 	const char *help;		/* usage line, blank line, text */
 	enum ctl_exit (*run)(const struct ctl_args *);
 };
@@ -59,6 +68,7 @@ extern const struct ctl_command ctl_device_commands[];
 extern const struct ctl_command ctl_status_commands[];
 extern const struct ctl_command ctl_audit_commands[];
 extern const struct ctl_command ctl_unit_commands[];
+extern const struct ctl_command ctl_baseline_commands[];
 extern const struct ctl_command ctl_alert_commands[];
 
 /* --- args.c --- */

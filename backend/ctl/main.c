@@ -13,6 +13,7 @@
 static const struct ctl_command *const families[] = {
 	ctl_status_commands, ctl_key_commands, ctl_device_commands,
 	ctl_audit_commands, ctl_unit_commands, ctl_alert_commands,
+	ctl_baseline_commands,
 };
 
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -33,8 +34,8 @@ static void help_print(FILE *out)
 	      "  --version\n"
 	      "\n"
 	      "Exit status: 0 done; 1 failed; 2 not understood; 3 the "
-	      "daemon cannot be\nreached; 4 the audit log or a bundle of "
-	      "evidence does not verify.\n", out);
+	      "daemon cannot be\nreached; 4 the audit log, a bundle of "
+	      "evidence or a\nbaseline does not verify.\n", out);
 }
 
 static const struct ctl_command *command_find(const char *family,

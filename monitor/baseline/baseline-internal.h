@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * baseline-internal.h - shared by the files that implement baseline.h,
- * store.h and make.h.
+ * baseline-store.h and make.h.
  */
 #ifndef VHSM_BASELINE_INTERNAL_H
 #define VHSM_BASELINE_INTERNAL_H
@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 
 #include "baseline.h"
-#include "store.h"
+#include "baseline-store.h"
 
 #define BASELINE_MANIFEST	"manifest.json"
 #define BASELINE_REFERENCE	"reference"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store.h"
+#include "baseline-store.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store.h - what an administrator does to the store of baselines (baseline.h).
+ * baseline-store.h - what an administrator does to the store of baselines
+ * (baseline.h).
  *
  * Everything that writes takes the store's lock and waits for it; what is read
  * is whole at any time, for files and folders are replaced by renaming.
