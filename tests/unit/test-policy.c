@@ -152,6 +152,7 @@ static const struct {
 	{ "throttle-rate = 0\n", "throttle-rate" },
 	{ "lease-ms = 2000\nsweep-ms = 1000\n", "twice sweep-ms" },
 	{ "checks = { }\n", "none is named" },
+	{ "checks = { \"yara\" }\n", "none is named" },
 	{ "checks = { \"kernel-txt\" }\n", "kernel-txt" },
 	/* Not the monitor's to make. */
 	{ "checks = { \"monitor-lost\" }\n", "monitor-lost" },
