@@ -17,8 +17,8 @@
 
 struct vhsm_incident {
 	bool open;
-	char uid[37];			/* of its first alert; "" made by an
-					 * admin without one */
+	char uid[37];			/* of its first alert, or one of its
+					 * own: an admin's reaction has none */
 	uint64_t opened_ms;		/* since the epoch */
 	char reason[160];		/* "syscall-table: sys_call_table[62]" */
 	uint32_t done;			/* sets of reactions */

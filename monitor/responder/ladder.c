@@ -54,7 +54,7 @@ bool vhsm_ladder_tolerates(const struct vhsm_policy *policy, uint64_t checks)
 	return !wanted(policy, checks);
 }
 
-const char *vhsm_gate_level_name(enum vhsm_gate_level level)
+const char *vhsm_ladder_level_name(enum vhsm_gate_level level)
 {
 	static const char *const names[] = {
 		"full", "throttled", "verify-only", "revoked",
@@ -64,7 +64,7 @@ const char *vhsm_gate_level_name(enum vhsm_gate_level level)
 		names[level] : "revoked";
 }
 
-static void level_decide(struct vhsm_gate_order *gate,
+static void level_decide(struct vhsm_key_gate *gate,
 			 const struct vhsm_incident *incident)
 {
 	gate->level = VHSM_GATE_FULL;
@@ -93,7 +93,7 @@ static const char *lease_reason(const struct vhsm_watch *watch,
 	return "not seen as approved for too long";
 }
 
-void vhsm_ladder_gate(struct vhsm_gate_order *gate,
+void vhsm_ladder_gate(struct vhsm_key_gate *gate,
 		      const struct vhsm_policy *policy,
 		      const struct vhsm_incident *incident,
 		      const struct vhsm_watch *watch, uint64_t now_ms)
@@ -101,7 +101,7 @@ void vhsm_ladder_gate(struct vhsm_gate_order *gate,
 	uint32_t lease_ms = vhsm_policy_lease(policy);
 	uint64_t age;
 
-	*gate = (struct vhsm_gate_order){ .level = VHSM_GATE_FULL };
+	*gate = (struct vhsm_key_gate){ .level = VHSM_GATE_FULL };
 	if (incident->open)
 		level_decide(gate, incident);
 	gate->leased = lease_ms != 0;

@@ -33,7 +33,7 @@ int vhsm_ladder_first(uint32_t set);
 bool vhsm_ladder_tolerates(const struct vhsm_policy *, uint64_t checks);
 
 /* What the broker is told: the parameters of guest.gate. */
-struct vhsm_gate_order {
+struct vhsm_key_gate {
 	enum vhsm_gate_level level;
 	uint32_t rate;			/* under THROTTLED */
 	bool leased;
@@ -41,10 +41,10 @@ struct vhsm_gate_order {
 	char reason[200];
 };
 
-const char *vhsm_gate_level_name(enum vhsm_gate_level);
+const char *vhsm_ladder_level_name(enum vhsm_gate_level);
 
 /* now_ms: on the watch's clock. */
-void vhsm_ladder_gate(struct vhsm_gate_order *, const struct vhsm_policy *,
+void vhsm_ladder_gate(struct vhsm_key_gate *, const struct vhsm_policy *,
 		      const struct vhsm_incident *, const struct vhsm_watch *,
 		      uint64_t now_ms);
 

@@ -17,7 +17,7 @@
 static struct vhsm_policy policy;
 static struct vhsm_incident incident;
 static struct vhsm_watch watch;
-static struct vhsm_gate_order gate;
+static struct vhsm_key_gate gate;
 
 static void begin(void)
 {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * isolate.c - takes network devices and disks from a guest, and gives them
+ * back.  Forcibly: the guest, which may be the attacker's, is not asked.
+ *
+ * What was taken is written down as libxl writes it, so that it comes back as
+ * it was: the same numbers, MAC addresses, bridges and images.
+ */
+#include <config.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl_utils.h>
+
+#include "act.h"
+
+static json_t *parsed(char *text)
+{
+	json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+
+	free(text);
+	return json;
+}
+
+static int nic_move(struct vhsm_act *act, uint32_t domid,
+		    libxl_device_nic *nic, const char *bridge)
+{
+	int ret = libxl_device_nic_destroy(act->xl, domid, nic, NULL);
+
+	if (ret)
+		return vhsm_act_fail(act, "network device %d cannot be "
+				     "unplugged: %s", nic->devid,
+				     vhsm_act_xl_error(ret));
+	if (!bridge[0])
+		return 0;
+	free(nic->bridge);
+	nic->bridge = strdup(bridge);
+	ret = libxl_device_nic_add(act->xl, domid, nic, NULL);
+	return ret ? vhsm_act_fail(act, "network device %d is unplugged, but "
+				   "cannot be plugged to %s: %s", nic->devid,
+				   bridge, vhsm_act_xl_error(ret)) : 0;
+}
+
+/* Those on the quarantine bridge already are as they should be. */
+static int nics_take(struct vhsm_act *act, uint32_t domid, const char *bridge,
+		     json_t *taken)
+{
+	int count = 0, ret = 0;
+	libxl_device_nic *nics = libxl_device_nic_list(act->xl, domid, &count);
+
+	for (int i = 0; i < count; i++) {
+		if (bridge[0] && nics[i].bridge &&
+		    !strcmp(nics[i].bridge, bridge))
+			continue;
+		json_array_append_new(taken, parsed(
+			libxl_device_nic_to_json(act->xl, &nics[i])));
+		if (nic_move(act, domid, &nics[i], bridge))
+			ret = -1;
+	}
+	if (nics)
+		libxl_device_nic_list_free(nics, count);
+	return ret;
+}
+
+static int disks_take(struct vhsm_act *act, uint32_t domid, json_t *taken)
+{
+	int count = 0, ret = 0, err;
+	libxl_device_disk *disks = libxl_device_disk_list(act->xl, domid,
+							  &count);
+
+	for (int i = 0; i < count; i++) {
+		json_array_append_new(taken, parsed(
+			libxl_device_disk_to_json(act->xl, &disks[i])));
+		err = libxl_device_disk_destroy(act->xl, domid, &disks[i],
+						NULL);
+		if (err)
+			ret = vhsm_act_fail(act, "disk %s cannot be unplugged: "
+					    "%s", disks[i].vdev,
+					    vhsm_act_xl_error(err));
+	}
+	if (disks)
+		libxl_device_disk_list_free(disks, count);
+	return ret;
+}
+
+int vhsm_act_isolate(struct vhsm_act *act)
+{
+	json_t *nics = json_array(), *disks = json_array();
+	const char *bridge;
+	uint32_t domid;
+	int ret = -1;
+
+	if (vhsm_act_domid(act, "domid", &domid) &&
+	    vhsm_act_text(act, "bridge", &bridge)) {
+		ret = nics_take(act, domid, bridge, nics);
+		if (json_is_true(json_object_get(act->params, "disks")) &&
+		    disks_take(act, domid, disks))
+			ret = -1;
+	}
+	/* An error still tells what was taken, for rejoin. */
+	act->result = json_pack("{s:o,s:o,s:s*}", "nics", nics, "disks", disks,
+				"error", ret ? act->why : NULL);
+	return act->result ? 0 : -1;
+}
+
+static int nic_return(struct vhsm_act *act, uint32_t domid, const char *text)
+{
+	libxl_device_nic nic, now;
+	int ret;
+
+	libxl_device_nic_init(&nic);
+	libxl_device_nic_init(&now);
+	ret = libxl_device_nic_from_json(act->xl, &nic, text);
+	if (!ret && !libxl_devid_to_device_nic(act->xl, domid, nic.devid,
+					       &now) &&
+	    (!now.bridge || !nic.bridge || strcmp(now.bridge, nic.bridge)))
+		ret = libxl_device_nic_destroy(act->xl, domid, &now, NULL);
+	else if (!ret && now.bridge)
+		goto out;		/* is back already */
+	if (!ret)
+		ret = libxl_device_nic_add(act->xl, domid, &nic, NULL);
+out:
+	libxl_device_nic_dispose(&nic);
+	libxl_device_nic_dispose(&now);
+	return ret ? vhsm_act_fail(act, "network device: %s",
+				   vhsm_act_xl_error(ret)) : 0;
+}
+
+static int disk_return(struct vhsm_act *act, uint32_t domid, const char *text)
+{
+	libxl_device_disk disk, now;
+	int ret;
+
+	libxl_device_disk_init(&disk);
+	libxl_device_disk_init(&now);
+	ret = libxl_device_disk_from_json(act->xl, &disk, text);
+	if (!ret && libxl_vdev_to_device_disk(act->xl, domid, disk.vdev, &now))
+		ret = libxl_device_disk_add(act->xl, domid, &disk, NULL);
+	libxl_device_disk_dispose(&disk);
+	libxl_device_disk_dispose(&now);
+	return ret ? vhsm_act_fail(act, "disk: %s", vhsm_act_xl_error(ret)) : 0;
+}
+
+static int each_return(struct vhsm_act *act, uint32_t domid, const char *list,
+		       int (*back)(struct vhsm_act *, uint32_t, const char *))
+{
+	const json_t *array = json_object_get(act->params, list);
+	const json_t *device;
+	int ret = 0;
+	size_t i;
+
+	json_array_foreach(array, i, device) {
+		char *text = json_dumps(device, JSON_COMPACT);
+
+		if (!text || back(act, domid, text))
+			ret = -1;
+		free(text);
+	}
+	return ret;
+}
+
+int vhsm_act_rejoin(struct vhsm_act *act)
+{
+	uint32_t domid;
+	int disks, nics;
+
+	if (!vhsm_act_domid(act, "domid", &domid))
+		return -1;
+	disks = each_return(act, domid, "disks", disk_return);
+	nics = each_return(act, domid, "nics", nic_return);
+	return disks || nics ? -1 : 0;
+}
+
+int vhsm_act_destroy(struct vhsm_act *act)
+{
+	uint32_t domid;
+	int ret;
+
+	if (!vhsm_act_domid(act, "domid", &domid))
+		return -1;
+	ret = libxl_domain_destroy(act->xl, domid, NULL);
+	return !ret || ret == ERROR_DOMAIN_NOTFOUND ? 0 :
+		vhsm_act_fail(act, "domain %u cannot be destroyed: %s", domid,
+			      vhsm_act_xl_error(ret));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * findings.c - from a finding to an alert, and to the reactions that the
+ * guest's policy asks for.
+ */
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "responder.h"
+
+static void guest_describe(const struct vhsm_watched *w,
+			   struct vhsm_alert_guest *guest)
+{
+	memset(guest, 0, sizeof(*guest));
+	memcpy(guest->uuid, w->domain.uuid, sizeof(guest->uuid));
+	memcpy(guest->name, w->domain.name, sizeof(guest->name));
+	guest->domid = w->domain.domid;
+	snprintf(guest->baseline, sizeof(guest->baseline), "%s", w->baseline);
+	snprintf(guest->policy, sizeof(guest->policy), "%s", w->policy.name);
+}
+
+/* Its sinks are told when it is known what was done about it. */
+static void notify_later(struct vhsm_watched *w, const char *uid)
+{
+	if (w->unnotified_count == VHSM_NOTIFY_MAX) {
+		vhsm_alerts_notify(w->responder->alerts, &w->policy, uid);
+		return;
+	}
+	snprintf(w->unnotified[w->unnotified_count++], VHSM_ALERT_UID_LEN,
+		 "%s", uid);
+}
+
+static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
+		     char uid[VHSM_ALERT_UID_LEN])
+{
+	char why[VHSM_ALERT_WHY_LEN] = "";
+	struct vhsm_alert_guest guest;
+	bool is_new = false;
+	int ret;
+
+	guest_describe(w, &guest);
+	ret = vhsm_alerts_add(w->responder->alerts, &guest, &w->policy, f,
+			      w->ordered_wall_ms, w->clean_wall_ms, uid,
+			      &is_new, why);
+	if (ret) {
+		/* What cannot be written down is acted upon all the same. */
+		vhsm_log(LOG_ERR, "%s (ID %u): alert not written: %s",
+			 guest.name, guest.domid, why);
+		uid[0] = '\0';
+		return ret;
+	}
+	if (is_new) {
+		vhsm_log(LOG_ALERT, "%s (ID %u): %s: %s; alert %s",
+			 guest.name, guest.domid,
+			 vhsm_check_by_number(f->check)->name, f->object, uid);
+		notify_later(w, uid);
+	}
+	return 0;
+}
+
+void vhsm_findings_add(struct vhsm_watched *w, const struct vhsm_finding *f)
+{
+	const uint64_t bit = UINT64_C(1) << f->check;
+	char uid[VHSM_ALERT_UID_LEN] = "", reason[160];
+	uint32_t plan;
+
+	w->monitor.found |= bit;
+	alert_add(w, f, uid);
+	plan = vhsm_ladder_plan(&w->policy, &w->incident, bit);
+	if (plan) {
+		snprintf(reason, sizeof(reason), "%s: %s",
+			 vhsm_check_by_number(f->check)->name, f->object);
+		vhsm_incident_open(w, uid, reason);
+		vhsm_reactions_begin(w, plan, w->incident.uid[0] && !uid[0] ?
+				     w->incident.uid : uid);
+	}
+	vhsm_reactions_pump(w);
+}
+
+void vhsm_findings_own(struct vhsm_watched *w, enum vhsm_check_number check,
+		       const char *object, const char *detail)
+{
+	struct vhsm_finding finding = { .check = check, .confidence = 100 };
+
+	snprintf(finding.object, sizeof(finding.object), "%s", object);
+	vhsm_log_escape(finding.detail, sizeof(finding.detail), detail,
+			strlen(detail));
+	vhsm_findings_add(w, &finding);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keys.c - what the broker is told of a guest's keys (guest.gate, after every
+ * sweep and at once for a reaction) and the vault of a revocation.
+ *
+ * Both are told again until they have heard: the state that is told is ours,
+ * and telling it twice changes nothing.
+ */
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "log.h"
+#include "responder.h"
+
+#define BROKER_MS	5000u
+#define VAULT_MS	30000u
+#define AGAIN_S		2
+
+struct asked {
+	struct vhsm_responder *responder;
+	char guest[VHSM_UUID_TEXT];
+	char uid[VHSM_ALERT_UID_LEN];
+	uint32_t reactions;
+	uint64_t since_ms;
+};
+
+void *vhsm_asked_open(struct vhsm_watched *w, const char *uid,
+		      uint32_t reactions)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+
+	if (!asked)
+		return NULL;
+	asked->responder = w->responder;
+	memcpy(asked->guest, w->domain.uuid, sizeof(asked->guest));
+	snprintf(asked->uid, sizeof(asked->uid), "%s", uid ? uid : "");
+	asked->reactions = reactions;
+	asked->since_ms = vhsm_now_ms();
+	return asked;
+}
+
+struct vhsm_watched *vhsm_asked_close(void *arg,
+				      char uid[VHSM_ALERT_UID_LEN],
+				      uint32_t *reactions)
+{
+	struct asked *asked = arg;
+	struct vhsm_watched *w;
+
+	if (!asked)
+		return NULL;
+	w = vhsm_watched_find(asked->responder, asked->guest);
+	if (uid)
+		memcpy(uid, asked->uid, sizeof(asked->uid));
+	if (reactions)
+		*reactions = asked->reactions;
+	free(asked);
+	return w;
+}
+
+static void gate_acted(struct vhsm_watched *w, const char *uid,
+		       uint32_t reactions, json_t *result, const char *error)
+{
+	json_int_t devices = json_integer_value(json_object_get(result,
+								"devices"));
+	json_int_t epoch = json_integer_value(json_object_get(result, "epoch"));
+
+	for (int i = 0; i < VHSM_REACTIONS; i++) {
+		if (!(reactions >> i & 1))
+			continue;
+		if (result)
+			vhsm_reactions_acted(w, uid, i, true, "keys of %lld "
+				"devices stopped by the gate, epoch %lld",
+				(long long)devices, (long long)epoch);
+		else
+			vhsm_reactions_acted(w, uid, i, false, "the broker "
+				"was not reached, and is told again: %.80s",
+				error);
+	}
+}
+
+static void again_later(struct vhsm_watched *w)
+{
+	const struct timeval wait = { .tv_sec = AGAIN_S };
+
+	event_add(w->again, &wait);
+}
+
+static void on_gate(void *arg, json_t *result, const char *code,
+		    const char *error)
+{
+	static struct vhsm_log_limit limit = { .burst = 5, .interval_s = 60 };
+	char uid[VHSM_ALERT_UID_LEN];
+	uint32_t reactions = 0;
+	struct vhsm_watched *w = vhsm_asked_close(arg, uid, &reactions);
+
+	/* Without a device there is nothing to stop. */
+	if (!result && (!code || strcmp(code, "not-found")))
+		vhsm_log_limited(&limit, LOG_ERR, "the broker: %s", error);
+	if (!w)
+		return;
+	if (!result && (!code || strcmp(code, "not-found")))
+		again_later(w);
+	if (!reactions)
+		return;
+	w->gate_busy--;
+	gate_acted(w, uid, reactions, result, error);
+	vhsm_reactions_pump(w);
+}
+
+static void gate_tell(struct vhsm_responder *r, const char *uuid,
+		      const struct vhsm_key_gate *gate,
+		      vhsm_rpc_answered *answered, void *arg)
+{
+	json_t *params = json_pack("{s:s,s:s,s:o,s:o,s:s}", "uuid", uuid,
+		"level", vhsm_ladder_level_name(gate->level),
+		"rate", gate->level == VHSM_GATE_THROTTLED ?
+			json_integer(gate->rate) : json_null(),
+		"valid_ms", gate->leased ? json_integer(gate->valid_ms) :
+			json_null(),
+		"reason", gate->reason);
+
+	vhsm_rpc_async_call(r->broker, "guest.gate", params, -1, BROKER_MS,
+			    answered, arg);
+}
+
+void vhsm_keys_gate(struct vhsm_watched *w, const char *uid,
+		    uint32_t reactions)
+{
+	struct vhsm_key_gate gate;
+
+	vhsm_ladder_gate(&gate, &w->policy, &w->incident, &w->watch,
+			 vhsm_now_ms());
+	w->gate_busy += reactions != 0;
+	gate_tell(w->responder, w->domain.uuid, &gate, on_gate,
+		  vhsm_asked_open(w, uid, reactions));
+	if (gate.level == VHSM_GATE_REVOKED && !w->vault_told)
+		vhsm_keys_revoke(w, w->incident.uid);
+}
+
+static void on_revoked(void *arg, json_t *result, const char *code,
+		       const char *error)
+{
+	char uid[VHSM_ALERT_UID_LEN];
+	struct vhsm_watched *w = vhsm_asked_close(arg, uid, NULL);
+
+	if (!w)
+		return;
+	w->vault_busy = false;
+	/* A guest without a unit has no keys. */
+	w->vault_told = result || (code && !strcmp(code, "not-found"));
+	if (result)
+		vhsm_reactions_acted(w, uid, VHSM_REACT_REVOKE, true,
+			"%lld keys withheld by the vault, zeroised in %lld ms",
+			(long long)json_integer_value(json_object_get(result,
+								"keys")),
+			(long long)json_integer_value(json_object_get(result,
+								"ms")));
+	else if (!w->vault_told)
+		vhsm_watched_problem(w, "the vault, which is told again: %s",
+				     error);
+	if (!w->vault_told)
+		again_later(w);
+	vhsm_reactions_pump(w);
+}
+
+void vhsm_keys_revoke(struct vhsm_watched *w, const char *uid)
+{
+	if (w->vault_busy)
+		return;
+	w->vault_busy = true;
+	vhsm_rpc_async_call(w->responder->vault, "guest.revoke",
+			    json_pack("{s:s,s:s}", "uuid", w->domain.uuid,
+				      "reason", w->incident.reason), -1,
+			    VAULT_MS, on_revoked, vhsm_asked_open(w, uid, 0));
+}
+
+void vhsm_keys_again(void *arg)
+{
+	struct vhsm_responder *r = arg;
+	struct vhsm_watched *w;
+
+	LIST_FOREACH(w, &r->guests, link)
+		if (w->domain.domid && !w->stopped)
+			vhsm_keys_gate(w, NULL, 0);
+}
+
+static void on_unwatched(void *arg, json_t *result, const char *code,
+			 const char *error)
+{
+	(void)arg;
+	if (!result && (!code || strcmp(code, "not-found")))
+		vhsm_log(LOG_ERR, "the broker was not told that a watch "
+			 "ended: %s", error);
+}
+
+void vhsm_keys_unwatched(struct vhsm_watched *w)
+{
+	const struct vhsm_key_gate gate = {
+		.level = VHSM_GATE_FULL,
+		.reason = "the watch was ended by an admin",
+	};
+
+	gate_tell(w->responder, w->domain.uuid, &gate, on_unwatched, NULL);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link.c - what a monitor says.  It may be in an attacker's hands: every frame
+ * goes through a decoder that refuses what no monitor sends, and whatever it
+ * says, it says of its own guest.  The first frame that is wrong ends it.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "responder.h"
+
+#define FRAMES_AT_ONCE	64u		/* then others have their turn */
+
+static void broke(struct vhsm_watched *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void broke(struct vhsm_watched *w, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(w->monitor.broke, sizeof(w->monitor.broke), format, args);
+	va_end(args);
+	vhsm_log(LOG_WARNING, "%s (ID %u): its monitor broke the protocol: %s",
+		 w->domain.name, w->domain.domid, w->monitor.broke);
+	vhsm_watched_step(w, VHSM_BROKEN, false);
+}
+
+static void on_hello(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	char why[VHSM_MESSAGE_WHY_LEN] = "";
+	struct vhsm_hello hello;
+
+	if (vhsm_hello_decode(&hello, bytes, len, why))
+		broke(w, "hello: %s", why);
+	else if (hello.version != VHSM_CHANNEL_VERSION)
+		broke(w, "hello: version %u, not %u", hello.version,
+		      VHSM_CHANNEL_VERSION);
+	else
+		vhsm_watched_step(w, VHSM_HELLO, false);
+}
+
+static void on_found(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	char why[VHSM_MESSAGE_WHY_LEN] = "";
+
+	if (vhsm_found_decode(&w->monitor.kernel, bytes, len, why))
+		broke(w, "found: %s", why);
+	else
+		vhsm_log(LOG_INFO, "%s (ID %u): Linux %s, slide %#llx",
+			 w->domain.name, w->domain.domid,
+			 w->monitor.kernel.release,
+			 (unsigned long long)w->monitor.kernel.slide);
+}
+
+static bool is_sweeping(const struct vhsm_watched *w)
+{
+	return w->watch.state == VHSM_WATCH_SWEEPING ||
+		w->watch.state == VHSM_WATCH_RESTING;
+}
+
+static void on_finding(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	char why[VHSM_MESSAGE_WHY_LEN] = "";
+	const struct vhsm_check_info *info;
+	struct vhsm_finding finding;
+
+	if (vhsm_finding_decode(&finding, bytes, len, why)) {
+		broke(w, "finding: %s", why);
+		return;
+	}
+	info = vhsm_check_by_number(finding.check);
+	if (!info || finding.check >= 64 ||
+	    !(w->policy.checks >> finding.check & 1))
+		broke(w, "finding of a check it was not asked to make");
+	else if (!is_sweeping(w))
+		broke(w, "finding without a sweep");
+	else if (++w->monitor.findings > VHSM_FINDINGS_MAX)
+		broke(w, "more than %u findings in a sweep",
+		      VHSM_FINDINGS_MAX);
+	else
+		vhsm_findings_add(w, &finding);
+}
+
+/* What no honest monitor says, and the decoder cannot know: NULL if there is
+ * nothing. */
+static const char *verdict_contradiction(const struct vhsm_watched *w,
+					 const struct vhsm_verdict *verdict)
+{
+	if (w->watch.state != VHSM_WATCH_SWEEPING)
+		return "verdict without a sweep";
+	if (verdict->number != w->watch.sweep)
+		return "verdict on a sweep that was not asked for";
+	if (verdict->clean && w->monitor.findings)
+		return "clean verdict after findings";
+	for (unsigned i = 0; i < verdict->run_count; i++) {
+		unsigned check = verdict->run[i].check;
+
+		if (check >= 64 || !(w->policy.checks >> check & 1))
+			return "verdict on a check it was not asked to make";
+	}
+	return NULL;
+}
+
+/*
+ * Whether the sweep shows the guest as approved: every check ran, and found
+ * nothing for which the policy asks more than a record.
+ */
+static bool renews(struct vhsm_watched *w, const struct vhsm_verdict *verdict)
+{
+	if (verdict->error[0] || !verdict->run_count) {
+		vhsm_watched_problem(w, "no check could run: %s",
+				     verdict->error);
+		return false;
+	}
+	for (unsigned i = 0; i < verdict->run_count; i++)
+		if (!verdict->run[i].finished) {
+			vhsm_watched_problem(w, "check %s failed: %s",
+				vhsm_check_by_number(verdict->run[i].check)
+				->name, verdict->run[i].error);
+			return false;
+		}
+	if (verdict->clean)
+		return true;
+	return w->monitor.findings &&
+		vhsm_ladder_tolerates(&w->policy, w->monitor.found);
+}
+
+static void on_verdict(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	char why[VHSM_MESSAGE_WHY_LEN] = "";
+	struct vhsm_verdict *verdict = &w->monitor.verdict;
+	const char *contradiction;
+	bool good;
+
+	w->monitor.has_verdict = false;
+	if (vhsm_verdict_decode(verdict, bytes, len, why)) {
+		broke(w, "verdict: %s", why);
+		return;
+	}
+	contradiction = verdict_contradiction(w, verdict);
+	if (contradiction) {
+		broke(w, "%s", contradiction);
+		return;
+	}
+	good = renews(w, verdict);
+	if (good) {
+		w->clean_wall_ms = w->ordered_wall_ms;
+		w->problem[0] = '\0';
+	}
+	w->monitor.has_verdict = true;
+	w->monitor.findings = 0;
+	w->monitor.found = 0;
+	vhsm_watched_step(w, VHSM_VERDICT, good);
+}
+
+static void on_learned(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	char why[VHSM_MESSAGE_WHY_LEN] = "";
+	const struct vhsm_check_info *info;
+	json_t *learned = NULL;
+
+	if (!w->learning.call)
+		broke(w, "learned what it was not asked to");
+	else if (vhsm_learned_decode(&info, &learned, bytes, len, why))
+		broke(w, "learned: %s", why);
+	else if (json_object_set_new(w->learning.learned, info->name, learned))
+		broke(w, "learned: %s", info->name);
+}
+
+static void on_learn_done(struct vhsm_watched *w)
+{
+	char why[VHSM_BASELINE_WHY_LEN] = "";
+	struct vhsm_learning learning = w->learning;
+
+	if (!learning.call) {
+		broke(w, "learned what it was not asked to");
+		return;
+	}
+	w->learning = (struct vhsm_learning){ 0 };
+	/* Takes the reference. */
+	if (vhsm_baseline_set_learned(w->responder->conf.baseline_dir,
+				      learning.baseline, w->domain.uuid,
+				      learning.learned, why))
+		vhsm_rpc_error(learning.call, "failed", "%s", why);
+	else
+		vhsm_rpc_result(learning.call, json_pack("{s:s}", "baseline",
+							 learning.baseline));
+}
+
+static void on_log(struct vhsm_watched *w, const char *bytes, size_t len)
+{
+	static struct vhsm_log_limit limit = { .burst = 20, .interval_s = 60 };
+	json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *text = json_object_get(json, "text");
+	char printable[240];
+
+	if (json_is_string(text) && json_object_size(json) == 1)
+		vhsm_log_limited(&limit, LOG_INFO, "monitor of %s: %s",
+			w->domain.name, vhsm_log_escape(printable,
+				sizeof(printable), json_string_value(text),
+				json_string_length(text)));
+	else
+		broke(w, "log without a text");
+	json_decref(json);
+}
+
+static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
+		  size_t len)
+{
+	if (type != VHSM_FRAME_HELLO && !is_sweeping(w)) {
+		broke(w, "frame %u before hello", type);
+		return;
+	}
+	switch (type) {
+	case VHSM_FRAME_HELLO:
+		on_hello(w, bytes, len);
+		break;
+	case VHSM_FRAME_FOUND:
+		on_found(w, bytes, len);
+		break;
+	case VHSM_FRAME_FINDING:
+		on_finding(w, bytes, len);
+		break;
+	case VHSM_FRAME_VERDICT:
+		on_verdict(w, bytes, len);
+		break;
+	case VHSM_FRAME_LEARNED:
+		on_learned(w, bytes, len);
+		break;
+	case VHSM_FRAME_LEARN_DONE:
+		on_learn_done(w);
+		break;
+	case VHSM_FRAME_LOG:
+		on_log(w, bytes, len);
+		break;
+	default:
+		broke(w, "frame of type %u", type);
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct vhsm_watched *w = arg;
+	struct vhsm_channel *channel = w->monitor.channel;
+	const void *bytes;
+	uint32_t type;
+	size_t len;
+	int ret = 0;
+
+	(void)fd;
+	(void)what;
+	/* A frame may end the channel. */
+	for (unsigned i = 0; i < FRAMES_AT_ONCE; i++) {
+		ret = vhsm_channel_recv(channel, &type, &bytes, &len);
+		if (ret <= 0)
+			break;
+		frame(w, type, bytes, len);
+		if (w->monitor.channel != channel)
+			return;
+	}
+	if (ret > 0)
+		event_active(w->monitor.readable, EV_READ, 0);
+	else if (ret == -EPIPE)
+		vhsm_watched_step(w, VHSM_LOST, false);
+	else if (ret < 0)
+		broke(w, "framing: %s", strerror(-ret));
+}
+
+int vhsm_link_open(struct vhsm_watched *w)
+{
+	struct vhsm_monitor *monitor = &w->monitor;
+
+	errno = 0;
+	monitor->channel = w->responder->connect(monitor->domid);
+	if (!monitor->channel)
+		return -1;
+	monitor->readable = event_new(w->responder->base,
+				      vhsm_channel_fd(monitor->channel),
+				      EV_READ | EV_PERSIST, on_readable, w);
+	if (monitor->readable && !event_add(monitor->readable, NULL)) {
+		/* What came before we looked made no event. */
+		event_active(monitor->readable, EV_READ, 0);
+		return 0;
+	}
+	vhsm_link_close(w);
+	errno = ENOMEM;
+	return -1;
+}
+
+void vhsm_link_close(struct vhsm_watched *w)
+{
+	struct vhsm_monitor *monitor = &w->monitor;
+
+	if (monitor->readable)
+		event_free(monitor->readable);
+	monitor->readable = NULL;
+	vhsm_channel_close(&monitor->channel);
+	monitor->findings = 0;
+	monitor->found = 0;
+	monitor->has_verdict = false;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * responder.h - what the parts of vhsm-responder share: one event loop, one
+ * thread, one of each of these; and a record for every guest that is watched.
+ *
+ *   roster.c    which guests are watched, and under which policy
+ *   watched.c   a guest's state (watch.h): does what it says is to be done
+ *   link.c      frames from a monitor, every one of them untrusted
+ *   sweep.c     frames to it: configuration, registers, dirty pages
+ *   findings.c  from a finding to an alert and an incident
+ *   reactions.c what is done about it; release.c undoes it; bundle.c keeps it
+ *   keys.c      what the broker and the vault are told
+ *   state.c     what outlives this process
+ *   methods.c   the admin's calls
+ */
+#ifndef VHSM_RESPONDER_H
+#define VHSM_RESPONDER_H
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "alert.h"
+#include "baseline.h"
+#include "channel.h"
+#include "domains.h"
+#include "hypervisor.h"
+#include "incident.h"
+#include "job.h"
+#include "ladder.h"
+#include "messages.h"
+#include "policy.h"
+#include "responder-conf.h"
+#include "rpc.h"
+#include "rpc-async.h"
+#include "watch.h"
+
+#define VHSM_MONITOR_PREFIX	"vhsm-monitor-"
+#define VHSM_MONITOR_NAME_LEN	(sizeof(VHSM_MONITOR_PREFIX) + 80)
+#define VHSM_WHY_LEN		300u
+#define VHSM_FINDINGS_MAX	128u	/* between two verdicts */
+#define VHSM_NOTIFY_MAX		16u
+
+struct vhsm_responder {
+	struct event_base *base;
+	struct vhsm_responder_conf conf;
+	struct vhsm_hypervisor *hypervisor;
+	struct vhsm_domains *domains;
+	struct vhsm_alerts *alerts;
+	struct vhsm_rpc_async *broker;
+	struct vhsm_rpc_async *vault;
+	struct vhsm_rpc_server *admin;
+	int admin_fd;			/* it listens on; with it */
+	struct vhsm_job *sweeper;	/* of monitors a former one left */
+	/* To a monitor: vhsm_channel_connect_vchan but for tests. */
+	struct vhsm_channel *(*connect)(uint32_t domid);
+	LIST_HEAD(vhsm_watched_list, vhsm_watched) guests;
+	unsigned guest_count;
+	struct vhsm_domain_seen *seen;	/* that run, as last told */
+	unsigned seen_count;
+	/* Domains whose configuration names no policy, by number: it is not
+	 * looked for again. */
+	uint8_t unwatched[32768 / 8];
+	int64_t started_ms;
+};
+
+/* A guest's monitor and what came from it. */
+struct vhsm_monitor {
+	uint32_t domid;			/* 0: none */
+	struct vhsm_channel *channel;
+	struct event *readable;
+	struct vhsm_dirty dirty;
+	uint64_t frames;		/* of the guest */
+	uint64_t found;			/* set of checks, since a verdict */
+	unsigned findings;		/* since a verdict */
+	char broke[VHSM_WHY_LEN];	/* how it broke the protocol */
+	struct vhsm_found kernel;
+	struct vhsm_verdict verdict;	/* the last */
+	bool has_verdict;
+};
+
+/* Learning a baseline that an admin waits for. */
+struct vhsm_learning {
+	struct vhsm_rpc_call *call;	/* NULL: none */
+	char baseline[VHSM_BASELINE_NAME_MAX];
+	json_t *learned;
+};
+
+struct vhsm_watched {
+	LIST_ENTRY(vhsm_watched) link;
+	struct vhsm_responder *responder;
+	struct vhsm_domain_seen domain;	/* domid 0: does not run */
+	bool by_admin;			/* watch.start gave the policy */
+	bool stopped;			/* watch.stop; until the domain goes */
+	struct vhsm_policy policy;
+	struct vhsm_watch watch;
+	struct vhsm_watch_times times;
+	struct event *timer;
+	struct { enum vhsm_watch_happened happened; bool ok; } queue[8];
+	unsigned queued;
+	bool stepping;
+
+	unsigned boot;			/* answers for an earlier are dropped */
+	json_t *measured;
+	char baseline[VHSM_BASELINE_NAME_MAX];
+	char problem[VHSM_WHY_LEN];	/* the last, for people */
+	struct vhsm_job *job;		/* measure, match, start or stop */
+	unsigned job_boot;
+	struct event *retry;		/* of a stop that failed */
+	struct vhsm_monitor monitor;
+	uint64_t ordered_wall_ms;	/* as watch.ordered_ms, since the */
+	uint64_t clean_wall_ms;		/* epoch; for alerts */
+	struct vhsm_learning learning;
+
+	struct vhsm_incident incident;
+	uint32_t slow;			/* reactions that wait */
+	char slow_uid[VHSM_ALERT_UID_LEN];
+	struct vhsm_job *reaction;
+	int reacting;			/* enum vhsm_reaction */
+	bool bundled;			/* this incident's evidence is sealed */
+	unsigned gate_busy;		/* reactions the broker is told of */
+	bool vault_busy;
+	bool vault_told;		/* of the revocation */
+	struct event *again;		/* tell them again */
+	char unnotified[VHSM_NOTIFY_MAX][VHSM_ALERT_UID_LEN];
+	unsigned unnotified_count;
+	struct vhsm_rpc_call *releaser;	/* waits for release to be done */
+	char release_reason[160];
+};
+
+/* --- roster.c --- */
+
+vhsm_domains_changed vhsm_roster_changed;
+struct vhsm_watched *vhsm_watched_find(struct vhsm_responder *,
+				       const char *uuid);
+/* By name, UUID or domid of a guest that is watched; NULL. */
+struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *,
+					  const char *who);
+/* A record for a guest, which may not run; NULL with errno (EUSERS: too
+ * many). */
+struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *,
+				      const struct vhsm_domain_seen *,
+				      const struct vhsm_policy *);
+void vhsm_watched_free(struct vhsm_watched *);
+/* An admin starts a watch; as roster.c finds a domain.  0 or -errno with
+ * why (VHSM_WHY_LEN). */
+int vhsm_roster_start(struct vhsm_responder *, const char *who,
+		      const char *policy, struct vhsm_watched **, char *why);
+int vhsm_roster_stop(struct vhsm_watched *, char *why);
+
+/* --- watched.c --- */
+
+/* Something has happened. */
+void vhsm_watched_step(struct vhsm_watched *, enum vhsm_watch_happened,
+		       bool ok);
+void vhsm_watched_problem(struct vhsm_watched *, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+uint64_t vhsm_wall_ms(void);
+
+/* --- link.c --- */
+
+int vhsm_link_open(struct vhsm_watched *);
+void vhsm_link_close(struct vhsm_watched *);
+
+/* --- sweep.c --- */
+
+void vhsm_sweep_configure(struct vhsm_watched *);
+void vhsm_sweep_order(struct vhsm_watched *);
+int vhsm_sweep_learn(struct vhsm_watched *);
+
+/* --- findings.c --- */
+
+void vhsm_findings_add(struct vhsm_watched *, const struct vhsm_finding *);
+/* One of the responder's own. */
+void vhsm_findings_own(struct vhsm_watched *, enum vhsm_check_number,
+		       const char *object, const char *detail);
+
+/* --- reactions.c --- */
+
+/* Begins each of a set of reactions; the incident is opened, or is open. */
+void vhsm_reactions_begin(struct vhsm_watched *, uint32_t set,
+			  const char *uid);
+/* What waits may go on. */
+void vhsm_reactions_pump(struct vhsm_watched *);
+void vhsm_reactions_acted(struct vhsm_watched *, const char *uid,
+			  enum vhsm_reaction, bool done, const char *format,
+			  ...) __attribute__((format(printf, 5, 6)));
+void vhsm_incident_open(struct vhsm_watched *, const char *uid,
+			const char *reason);
+
+/* --- bundle.c --- */
+
+/* Starts keeping evidence: 0; or -errno, and there is nothing to wait for. */
+int vhsm_bundle_begin(struct vhsm_watched *);
+/* Where the memory image goes: 0 with path (PATH_MAX) or -errno. */
+int vhsm_bundle_path(struct vhsm_watched *, char *path);
+
+/* --- release.c --- */
+
+void vhsm_release_begin(struct vhsm_watched *, struct vhsm_rpc_call *,
+			const char *reason);
+
+/* --- keys.c --- */
+
+/*
+ * A question to broker or vault about a guest, whose record may be gone when
+ * the answer comes: open gives the argument of vhsm_rpc_async_call, close the
+ * record or NULL, and what open was given.  uid may be NULL.
+ */
+void *vhsm_asked_open(struct vhsm_watched *, const char *uid,
+		      uint32_t reactions);
+struct vhsm_watched *vhsm_asked_close(void *asked,
+				      char uid[VHSM_ALERT_UID_LEN],
+				      uint32_t *reactions);
+
+/* Tells the broker what the keys may do now; the answer goes to the alert uid
+ * as that of the reactions, unless uid is NULL. */
+void vhsm_keys_gate(struct vhsm_watched *, const char *uid,
+		    uint32_t reactions);
+/* Tells the vault of a revocation, until it has heard. */
+void vhsm_keys_revoke(struct vhsm_watched *, const char *uid);
+/* The broker is there again and has forgotten. */
+vhsm_rpc_connected vhsm_keys_again;
+/* A watch ended: keys no longer depend on one. */
+void vhsm_keys_unwatched(struct vhsm_watched *);
+
+/* --- state.c --- */
+
+void vhsm_state_save(struct vhsm_responder *);
+/* 0, also when there is no file; -errno, told. */
+int vhsm_state_load(struct vhsm_responder *);
+
+/* --- methods.c --- */
+
+int vhsm_methods_new(struct vhsm_responder *);
+void vhsm_methods_free(struct vhsm_responder *);
+/* A guest, for watch.list and status. */
+json_t *vhsm_watched_json(const struct vhsm_watched *);
+
+#endif /* VHSM_RESPONDER_H */

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roster.c - which guests are watched: those whose configuration says
+ * monitor=POLICY, and those an admin said.
+ *
+ * A record outlives its domain while an incident is open, for a reboot
+ * releases nothing, and while an admin's policy is set for it.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "responder.h"
+#include "uuid.h"
+#include "xlcfg.h"
+
+struct vhsm_watched *vhsm_watched_find(struct vhsm_responder *r,
+				       const char *uuid)
+{
+	struct vhsm_watched *w;
+
+	LIST_FOREACH(w, &r->guests, link)
+		if (!strcmp(w->domain.uuid, uuid))
+			return w;
+	return NULL;
+}
+
+struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *r,
+					  const char *who)
+{
+	char text[VHSM_UUID_TEXT], id[16];
+	struct vhsm_watched *w;
+	uint8_t uuid[16];
+
+	if (!vhsm_uuid_parse(who, uuid)) {
+		vhsm_uuid_format(uuid, text);
+		return vhsm_watched_find(r, text);
+	}
+	LIST_FOREACH(w, &r->guests, link) {
+		snprintf(id, sizeof(id), "%u", w->domain.domid);
+		if (!strcmp(w->domain.name, who) ||
+		    (w->domain.domid && !strcmp(id, who)))
+			return w;
+	}
+	return NULL;
+}
+
+/* The policy its configuration names: "" for none. */
+static void policy_name_find(struct vhsm_responder *r,
+			     const struct vhsm_domain_seen *seen,
+			     char name[VHSM_POLICY_NAME_MAX])
+{
+	const struct vhsm_config *conf = &r->conf.vhsmd;
+	static struct vhsm_xlcfg cfg;
+	uint8_t uuid[16];
+
+	name[0] = '\0';
+	if (vhsm_uuid_parse(seen->uuid, uuid) ||
+	    vhsm_xlcfg_find(conf->config_dirs, conf->config_dir_count, uuid,
+			    seen->name, &cfg))
+		return;
+	for (unsigned i = 0; i < cfg.device_count; i++)
+		if (cfg.device[i].monitor[0]) {
+			snprintf(name, VHSM_POLICY_NAME_MAX, "%.63s",
+				 cfg.device[i].monitor);
+			return;
+		}
+}
+
+static void came(struct vhsm_watched *w, const struct vhsm_domain_seen *seen)
+{
+	w->domain = *seen;
+	w->boot++;
+	w->baseline[0] = '\0';
+	w->problem[0] = '\0';
+	w->clean_wall_ms = 0;
+	/* The new domain's are its own again: give nothing back to it. */
+	if (w->incident.isolated_domid != seen->domid)
+		w->incident.done &= ~(1u << VHSM_REACT_ISOLATE);
+	if (w->incident.frozen_domid != seen->domid)
+		w->incident.done &= ~(1u << VHSM_REACT_FREEZE);
+	vhsm_log(LOG_INFO, "%s (ID %u): watched, policy %s%s",
+		 seen->name, seen->domid, w->policy.name,
+		 w->incident.open ? ", an incident is open" : "");
+	vhsm_watched_step(w, VHSM_CAME, false);
+}
+
+static void gone(struct vhsm_watched *w)
+{
+	vhsm_log(LOG_INFO, "%s (ID %u): gone", w->domain.name,
+		 w->domain.domid);
+	w->stopped = false;
+	vhsm_watched_step(w, VHSM_GONE, false);
+	w->domain.domid = 0;
+}
+
+/* Nothing is left of it, and nothing to remember. */
+static bool done_with(const struct vhsm_watched *w)
+{
+	return !w->domain.domid && w->watch.state == VHSM_WATCH_ABSENT &&
+		!w->incident.open && !w->by_admin && !w->job && !w->reaction;
+}
+
+static void policy_read(struct vhsm_responder *r,
+			const struct vhsm_domain_seen *seen)
+{
+	char name[VHSM_POLICY_NAME_MAX], why[VHSM_POLICY_WHY_LEN];
+	static struct vhsm_policy policy;
+	struct vhsm_watched *w;
+
+	policy_name_find(r, seen, name);
+	if (!name[0])
+		return;
+	if (vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, name, why)) {
+		vhsm_log(LOG_ERR, "%s (ID %u): not watched: monitor=%s: %s",
+			 seen->name, seen->domid, name, why);
+		return;
+	}
+	w = vhsm_watched_new(r, seen, &policy);
+	if (w)
+		came(w, seen);
+	else
+		vhsm_log(LOG_ERR, "%s (ID %u): not watched: %s", seen->name,
+			 seen->domid, errno == EUSERS ? "max-guests of "
+			 "responder.conf are" : strerror(errno));
+}
+
+/* A guest that comes again is watched by its policy as it is now. */
+static void policy_renew(struct vhsm_watched *w,
+			 const struct vhsm_domain_seen *seen)
+{
+	char name[VHSM_POLICY_NAME_MAX], why[VHSM_POLICY_WHY_LEN];
+	struct vhsm_policy policy;
+
+	snprintf(name, sizeof(name), "%s", w->policy.name);
+	if (!w->by_admin)
+		policy_name_find(w->responder, seen, name);
+	if (!name[0] || vhsm_policy_read(&policy,
+				w->responder->conf.vhsmd.policy_dir, name,
+				why)) {
+		vhsm_log(LOG_WARNING, "%s (ID %u): its policy stays %s: %s",
+			 seen->name, seen->domid, w->policy.name,
+			 name[0] ? why : "its configuration names none now");
+		return;
+	}
+	w->policy = policy;
+	w->times.sweep_ms = policy.sweep_ms;
+}
+
+static const struct vhsm_domain_seen *seen_find(
+	const struct vhsm_domain_seen *list, unsigned count, const char *uuid)
+{
+	const struct vhsm_domain_seen *found = NULL;
+
+	/* While a guest reboots, or moves within this host, two domains have
+	 * its UUID for a moment; the younger is it. */
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(list[i].uuid, uuid) &&
+		    (!found || list[i].domid > found->domid))
+			found = &list[i];
+	return found;
+}
+
+static bool unwatched(const struct vhsm_responder *r, uint32_t domid)
+{
+	return domid / 8 < sizeof(r->unwatched) &&
+		(r->unwatched[domid / 8] >> domid % 8 & 1);
+}
+
+/* Only what was so before and still runs may be so now. */
+static void seen_keep(struct vhsm_responder *r,
+		      const struct vhsm_domain_seen *list, unsigned count)
+{
+	uint8_t still[sizeof(r->unwatched)] = { 0 };
+
+	for (unsigned i = 0; i < count; i++)
+		if (unwatched(r, list[i].domid))
+			still[list[i].domid / 8] |= 1 << list[i].domid % 8;
+	memcpy(r->unwatched, still, sizeof(still));
+	free(r->seen);
+	r->seen_count = 0;
+	r->seen = calloc(count ? count : 1, sizeof(*list));
+	if (!r->seen)
+		return;
+	memcpy(r->seen, list, count * sizeof(*list));
+	r->seen_count = count;
+}
+
+static void newcomer(struct vhsm_responder *r,
+		     const struct vhsm_domain_seen *seen)
+{
+	const size_t prefix = strlen(VHSM_MONITOR_PREFIX);
+
+	if (!strncmp(seen->name, VHSM_MONITOR_PREFIX, prefix) ||
+	    unwatched(r, seen->domid) || vhsm_watched_find(r, seen->uuid))
+		return;
+	policy_read(r, seen);
+	if (!vhsm_watched_find(r, seen->uuid) &&
+	    seen->domid / 8 < sizeof(r->unwatched))
+		r->unwatched[seen->domid / 8] |= 1 << seen->domid % 8;
+}
+
+void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
+			 void *arg)
+{
+	struct vhsm_responder *r = arg;
+	struct vhsm_watched *w, *next;
+
+	seen_keep(r, list, count);
+	for (w = LIST_FIRST(&r->guests); w; w = next) {
+		const struct vhsm_domain_seen *seen =
+			seen_find(list, count, w->domain.uuid);
+
+		next = LIST_NEXT(w, link);
+		if (w->domain.domid && !seen) {
+			gone(w);
+		} else if (seen && seen->domid != w->domain.domid) {
+			if (w->domain.domid)
+				gone(w);
+			policy_renew(w, seen);
+			came(w, seen);
+		}
+		if (done_with(w))
+			vhsm_watched_free(w);
+	}
+	for (unsigned i = 0; i < count; i++)
+		newcomer(r, &list[i]);
+	vhsm_state_save(r);
+}
+
+/* A domain that runs, by name, UUID or number. */
+static const struct vhsm_domain_seen *running_find(
+	const struct vhsm_responder *r, const char *who)
+{
+	char text[VHSM_UUID_TEXT] = "", id[16];
+	uint8_t uuid[16];
+
+	if (!vhsm_uuid_parse(who, uuid))
+		vhsm_uuid_format(uuid, text);
+	for (unsigned i = 0; i < r->seen_count; i++) {
+		snprintf(id, sizeof(id), "%u", r->seen[i].domid);
+		if (!strcmp(r->seen[i].uuid, text) || !strcmp(id, who) ||
+		    !strcmp(r->seen[i].name, who))
+			return &r->seen[i];
+	}
+	return NULL;
+}
+
+int vhsm_roster_start(struct vhsm_responder *r, const char *who,
+		      const char *policy_name, struct vhsm_watched **watched,
+		      char *why)
+{
+	const struct vhsm_domain_seen *seen = running_find(r, who);
+	struct vhsm_watched *w = vhsm_watched_resolve(r, who);
+	char text[VHSM_POLICY_WHY_LEN];
+	struct vhsm_policy policy;
+	int ret;
+
+	if (!seen && !w) {
+		snprintf(why, VHSM_WHY_LEN, "no domain %.80s runs", who);
+		return -ENOENT;
+	}
+	ret = vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, policy_name,
+			       text);
+	if (ret) {
+		snprintf(why, VHSM_WHY_LEN, "%s", text);
+		return ret;
+	}
+	if (!w)
+		w = vhsm_watched_new(r, seen, &policy);
+	if (!w) {
+		ret = -errno;
+		snprintf(why, VHSM_WHY_LEN, "%s", strerror(errno));
+		return ret;
+	}
+	w->by_admin = true;
+	w->policy = policy;
+	w->times.sweep_ms = policy.sweep_ms;
+	*watched = w;
+	/* One that is watched already goes on, under the new policy: what the
+	 * monitor was told is of the old, so it begins again. */
+	if (seen) {
+		w->stopped = false;
+		came(w, seen);
+	}
+	vhsm_state_save(r);
+	return 0;
+}
+
+int vhsm_roster_stop(struct vhsm_watched *w, char *why)
+{
+	if (w->incident.open) {
+		snprintf(why, VHSM_WHY_LEN, "an incident of %.80s is open: "
+			 "vhsmctl release it first", w->domain.name);
+		return -EBUSY;
+	}
+	w->by_admin = false;
+	w->stopped = true;
+	vhsm_watched_step(w, VHSM_GONE, false);
+	vhsm_keys_unwatched(w);
+	vhsm_state_save(w->responder);
+	return 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.c - what outlives this process: open incidents, and policies that an
+ * admin gave.
+ *
+ *   {"format": "vhsm-responder", "version": 1, "guests": [
+ *     {"uuid": ..., "name": ..., "policy": ..., "by_admin": ...,
+ *      "incident": {...} or null}]}
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "log.h"
+#include "responder.h"
+#include "uuid.h"
+
+static json_t *guest_encode(const struct vhsm_watched *w)
+{
+	return json_pack("{s:s,s:s,s:s,s:b,s:o}",
+			 "uuid", w->domain.uuid, "name", w->domain.name,
+			 "policy", w->policy.name, "by_admin", w->by_admin,
+			 "incident", w->incident.open ?
+			 vhsm_incident_encode(&w->incident) : json_null());
+}
+
+void vhsm_state_save(struct vhsm_responder *r)
+{
+	json_t *guests = json_array(), *json;
+	struct vhsm_watched *w;
+	char *text = NULL;
+	int ret = -ENOMEM;
+
+	LIST_FOREACH(w, &r->guests, link)
+		if (w->incident.open || w->by_admin)
+			json_array_append_new(guests, guest_encode(w));
+	json = json_pack("{s:s,s:i,s:o}", "format", "vhsm-responder",
+			 "version", 1, "guests", guests);
+	if (json)
+		text = json_dumps(json, JSON_INDENT(1));
+	if (text)
+		ret = vhsm_file_replace(r->conf.state_file, text,
+					strlen(text), 0600);
+	if (ret)
+		vhsm_log(LOG_ERR, "%s: %s", r->conf.state_file,
+			 strerror(-ret));
+	free(text);
+	json_decref(json);
+}
+
+static int guest_load(struct vhsm_responder *r, const json_t *json)
+{
+	char why[VHSM_POLICY_WHY_LEN] = "";
+	struct vhsm_domain_seen domain = { 0 };
+	const char *uuid, *name, *policy_name;
+	struct vhsm_incident incident = { 0 };
+	struct vhsm_policy policy;
+	struct vhsm_watched *w;
+	json_t *was;
+	uint8_t bytes[16];
+	int by_admin;
+
+	if (json_unpack((json_t *)json, "{s:s,s:s,s:s,s:b,s:o}", "uuid",
+			&uuid, "name", &name, "policy", &policy_name,
+			"by_admin", &by_admin, "incident", &was) || vhsm_uuid_parse(uuid, bytes))
+		return -EINVAL;
+	if (!json_is_null(was) && vhsm_incident_decode(&incident, was))
+		return -EINVAL;
+	vhsm_uuid_format(bytes, domain.uuid);
+	snprintf(domain.name, sizeof(domain.name), "%s", name);
+	if (vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, policy_name,
+			     why)) {
+		/* An incident stays open, whatever became of its policy. */
+		vhsm_log(LOG_ERR, "%s: %s", name, why);
+		memset(&policy, 0, sizeof(policy));
+		snprintf(policy.name, sizeof(policy.name), "%s", policy_name);
+		policy.sweep_ms = 1000;
+		policy.lease_ms = 5000;
+	}
+	w = vhsm_watched_new(r, &domain, &policy);
+	if (!w) {
+		vhsm_incident_deinit(&incident);
+		return -errno;
+	}
+	w->by_admin = by_admin;
+	w->incident = incident;
+	return 0;
+}
+
+int vhsm_state_load(struct vhsm_responder *r)
+{
+	json_error_t error = { 0 };
+	json_t *json = json_load_file(r->conf.state_file,
+				      JSON_REJECT_DUPLICATES, &error), *guest;
+	size_t i;
+	int ret = 0;
+
+	if (!json && json_error_code(&error) == json_error_cannot_open_file &&
+	    errno == ENOENT)
+		return 0;
+	if (!json_is_array(json_object_get(json, "guests")))
+		ret = -EINVAL;
+	json_array_foreach(json_object_get(json, "guests"), i, guest)
+		if (!ret)
+			ret = guest_load(r, guest);
+	json_decref(json);
+	if (ret)
+		vhsm_log(LOG_ERR, "%s: not as we wrote it%s%s; incidents in it "
+			 "would be forgotten: repair it, or remove it",
+			 r->conf.state_file, error.text[0] ? ": " : "",
+			 error.text);
+	return ret;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sweep.c - what a monitor is told: what to look for, and with each order to
+ * sweep what only dom0 can know: the vCPUs' registers and the pages written.
+ */
+#include <config.h>
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "responder.h"
+
+#define CHUNK_FRAMES	32768u		/* of the dirty log, in a frame */
+#define CHUNK_LEN	(CHUNK_FRAMES / 8)
+
+_Static_assert(CHUNK_LEN + 8 <= VHSM_FRAME_MAX, "a chunk fits a frame");
+
+static void json_send(struct vhsm_watched *w, uint32_t type, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	int ret = text ? vhsm_channel_send(w->monitor.channel, type, text,
+					   strlen(text)) : -ENOMEM;
+
+	free(text);
+	json_decref(json);
+	/* One that does not take what it is sent does not answer in time. */
+	if (ret)
+		vhsm_watched_problem(w, "cannot speak to its monitor: %s",
+				     strerror(-ret));
+}
+
+static json_t *checks_json(const struct vhsm_policy *policy)
+{
+	const struct vhsm_check_info *info;
+	json_t *checks = json_object();
+
+	for (unsigned i = 0; (info = vhsm_check_row(i)); i++) {
+		const char *options = policy->check[info->number].options;
+
+		if (policy->checks >> info->number & 1)
+			json_object_set_new(checks, info->name, options[0] ?
+				json_loads(options, JSON_REJECT_DUPLICATES,
+					   NULL) : json_null());
+	}
+	return checks;
+}
+
+void vhsm_sweep_configure(struct vhsm_watched *w)
+{
+	struct vhsm_configure configure = {
+		.domid = w->domain.domid,
+		.full_ms = w->policy.full_ms,
+		.slice_ms = w->policy.slice_ms,
+	};
+	int ret = vhsm_hypervisor_frames(w->responder->hypervisor,
+					 w->domain.domid,
+					 &w->monitor.frames);
+
+	if (ret) {
+		vhsm_watched_problem(w, "how much memory it has: %s",
+				     strerror(-ret));
+		w->monitor.frames = 0;
+	}
+	configure.frames = w->monitor.frames;
+	configure.checks = checks_json(&w->policy);
+	json_send(w, VHSM_FRAME_CONFIGURE, vhsm_configure_encode(&configure));
+	json_decref(configure.checks);
+}
+
+static bool any(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i])
+			return true;
+	return false;
+}
+
+/* Chunks in which nothing was written are left out, but for the first, which
+ * says that the log is known. */
+static void dirty_send(struct vhsm_watched *w)
+{
+	size_t len = (w->monitor.frames + 63) / 64 * 8;
+	uint8_t *bitmap = calloc(1, len ? len : 1), frame[8 + CHUNK_LEN];
+	uint64_t first;
+	int ret = 0;
+
+	if (!bitmap || vhsm_hypervisor_dirty(w->responder->hypervisor,
+			&w->monitor.dirty, w->domain.domid, w->monitor.frames,
+			bitmap) != 1) {
+		free(bitmap);
+		return;
+	}
+	for (size_t at = 0; !ret && at < len; at += CHUNK_LEN) {
+		size_t part = len - at < CHUNK_LEN ? len - at : CHUNK_LEN;
+
+		if (at && !any(bitmap + at, part))
+			continue;
+		first = htole64(at * 8);
+		memcpy(frame, &first, 8);
+		memcpy(frame + 8, bitmap + at, part);
+		ret = vhsm_channel_send(w->monitor.channel, VHSM_FRAME_DIRTY,
+					frame, 8 + part);
+	}
+	free(bitmap);
+}
+
+void vhsm_sweep_order(struct vhsm_watched *w)
+{
+	static struct vhsm_sweep_order order;
+	char why[VHSM_HYPERVISOR_WHY_LEN] = "";
+
+	if (!w->monitor.channel)
+		return;
+	order.number = w->watch.sweep;
+	w->ordered_wall_ms = vhsm_wall_ms();
+	if (vhsm_hypervisor_vcpus(w->responder->hypervisor, w->domain.domid,
+				  order.vcpu, &order.vcpu_count, why)) {
+		/* A guest that ends; if not, the time for a verdict does. */
+		vhsm_watched_problem(w, "its registers: %s", why);
+		return;
+	}
+	if (w->policy.full_ms && w->responder->conf.dirty_log)
+		dirty_send(w);
+	json_send(w, VHSM_FRAME_SWEEP, vhsm_sweep_order_encode(&order));
+}
+
+int vhsm_sweep_learn(struct vhsm_watched *w)
+{
+	return vhsm_channel_send(w->monitor.channel, VHSM_FRAME_LEARN, "{}", 2);
+}

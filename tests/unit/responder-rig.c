@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "responder-rig.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "log.h"
+
+char dir[64];
+struct vhsm_responder r;
+struct vhsm_channel *monitor;
+int monitor_fd;
+unsigned paused, unpaused;
+char level[16], gate_uuid[40];
+json_int_t valid_ms, gates, revokes, releases;
+bool broker_silent;
+
+static struct vhsm_rpc_server *broker, *vault;
+static int broker_fd, vault_fd;
+
+/* --- what is Xen's --- */
+
+struct vhsm_hypervisor { int nothing; };
+static struct vhsm_hypervisor hypervisor;
+
+int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *hv, uint32_t domid,
+			  struct vhsm_vcpu *vcpu, unsigned *count, char *why)
+{
+	(void)hv;
+	(void)why;
+	memset(vcpu, 0, sizeof(*vcpu));
+	vcpu->online = 1;
+	vcpu->cr3 = 0x1000 * domid;
+	*count = 1;
+	return 0;
+}
+
+int vhsm_hypervisor_frames(struct vhsm_hypervisor *hv, uint32_t domid,
+			   uint64_t *frames)
+{
+	(void)hv;
+	(void)domid;
+	*frames = 100000;
+	return 0;
+}
+
+int vhsm_hypervisor_pause(struct vhsm_hypervisor *hv, uint32_t domid)
+{
+	(void)hv;
+	(void)domid;
+	paused++;
+	return 0;
+}
+
+int vhsm_hypervisor_unpause(struct vhsm_hypervisor *hv, uint32_t domid)
+{
+	(void)hv;
+	(void)domid;
+	unpaused++;
+	return 0;
+}
+
+int vhsm_hypervisor_dirty(struct vhsm_hypervisor *hv, struct vhsm_dirty *dirty,
+			  uint32_t domid, uint64_t frames, uint8_t *bitmap)
+{
+	(void)hv;
+	(void)domid;
+	if (!dirty->on) {
+		dirty->on = true;
+		return 0;
+	}
+	bitmap[frames / 8 - 1] = 1;
+	return 1;
+}
+
+void vhsm_hypervisor_dirty_end(struct vhsm_hypervisor *hv,
+			       struct vhsm_dirty *dirty, uint32_t domid)
+{
+	(void)hv;
+	(void)domid;
+	*dirty = (struct vhsm_dirty){ 0 };
+}
+
+int vhsm_baseline_set_learned(const char *base, const char *name,
+			      const char *uuid, json_t *learned, char *why)
+{
+	(void)base;
+	(void)uuid;
+	(void)why;
+	ck_assert_str_eq(name, "web-6.1");
+	ck_assert_str_eq(json_string_value(json_object_get(learned,
+							   "cpu-entry")),
+			 "gates");
+	json_decref(learned);
+	return 0;
+}
+
+static struct vhsm_channel *connect_monitor(uint32_t domid)
+{
+	int fds[2];
+
+	ck_assert_uint_eq(domid, 9);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       fds))
+		return NULL;
+	if (monitor)
+		vhsm_channel_close(&monitor);
+	monitor_fd = fds[1];
+	monitor = vhsm_channel_from_socket(fds[1]);
+	return vhsm_channel_from_socket(fds[0]);
+}
+
+/* --- broker and vault --- */
+
+static void on_broker(struct vhsm_rpc_call *call, const char *method,
+		      json_t *params, int fd, void *arg)
+{
+	json_t *valid = json_object_get(params, "valid_ms");
+
+	(void)fd;
+	(void)arg;
+	ck_assert_str_eq(method, "guest.gate");
+	gates++;
+	snprintf(level, sizeof(level), "%s",
+		 json_string_value(json_object_get(params, "level")));
+	snprintf(gate_uuid, sizeof(gate_uuid), "%s",
+		 json_string_value(json_object_get(params, "uuid")));
+	valid_ms = json_is_null(valid) ? -1 : json_integer_value(valid);
+	if (broker_silent)
+		vhsm_rpc_error(call, "failed", "not now");
+	else
+		vhsm_rpc_result(call, json_pack("{s:s,s:i,s:i}", "uuid",
+						gate_uuid, "devices", 1,
+						"epoch", 2));
+}
+
+static void on_vault(struct vhsm_rpc_call *call, const char *method,
+		     json_t *params, int fd, void *arg)
+{
+	(void)params;
+	(void)arg;
+	if (!strcmp(method, "guest.revoke")) {
+		revokes++;
+		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
+						3));
+	} else if (!strcmp(method, "guest.release")) {
+		releases++;
+		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
+						1));
+	} else if (!strcmp(method, "audit.show")) {
+		vhsm_rpc_result(call, json_pack("{s:[]}", "records"));
+	} else {
+		vhsm_rpc_error(call, "not-found", "no keys");
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* --- the world --- */
+
+void write_file(const char *name, const char *text, mode_t mode)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(path, mode);
+}
+
+void act_is(const char *match, const char *start)
+{
+	char text[1200];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\necho $1 >> %s/acts\n"
+		 "case $1 in\n"
+		 "boot) echo '{\"result\":{\"kernel\":\"k\",\"cmdline\":\"\"}}'"
+		 " >&4;;\n"
+		 "match) echo '%s' >&4;;\n"
+		 "monitor-start) echo '%s' >&4;;\n"
+		 "isolate) echo '{\"result\":{\"nics\":[{\"devid\":0}],"
+		 "\"disks\":[]}}' >&4;;\n"
+		 "rejoin) cat <&3 > %s/rejoin; echo '{\"result\":null}' >&4;;\n"
+		 "freeze) echo '{\"result\":{\"pages\":5}}' >&4;;\n"
+		 "*) echo '{\"result\":null}' >&4;;\n"
+		 "esac\n", dir, match, start, dir);
+	write_file("vhsm-act", text, 0700);
+}
+
+bool acted(const char *verb)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "grep -qx %s %s/acts", verb, dir);
+	return !system(command);
+}
+
+static void path_set(char *to, const char *name)
+{
+	snprintf(to, PATH_MAX, "%s/%s", dir, name);
+}
+
+static void conf_fill(void)
+{
+	char path[128];
+
+	r.conf.max_guests = 4;
+	r.conf.monitor_start_ms = 2000;
+	r.conf.monitor_hang_ms = 400;
+	r.conf.monitor_memory_mib = 96;
+	r.conf.dirty_log = true;
+	r.conf.vhsmd.run_dir = strdup(dir);
+	r.conf.vhsmd.policy_dir = strdup(dir);
+	r.conf.vhsmd.config_dirs[0] = strdup(dir);
+	r.conf.vhsmd.config_dir_count = 1;
+	path_set(r.conf.act, "vhsm-act");
+	path_set(r.conf.alert_dir, "alerts");
+	path_set(r.conf.alert_file, "alerts.jsonl");
+	path_set(r.conf.incident_dir, "incidents");
+	path_set(r.conf.state_file, "state.json");
+	path_set(r.conf.baseline_dir, "baselines");
+	snprintf(path, sizeof(path), "%s/monitors", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+void responder_start(void)
+{
+	char path[128], why[VHSM_ALERT_WHY_LEN];
+
+	r.hypervisor = &hypervisor;
+	r.connect = connect_monitor;
+	LIST_INIT(&r.guests);
+	r.alerts = vhsm_alerts_open(r.conf.alert_dir, r.conf.alert_file, why);
+	ck_assert_msg(r.alerts != NULL, "%s", why);
+	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
+	r.broker = vhsm_rpc_async_new(r.base, path, vhsm_keys_again, &r);
+	snprintf(path, sizeof(path), "%s/vault.sock", dir);
+	r.vault = vhsm_rpc_async_new(r.base, path, NULL, NULL);
+}
+
+void responder_stop(void)
+{
+	while (!LIST_EMPTY(&r.guests))
+		vhsm_watched_free(LIST_FIRST(&r.guests));
+	vhsm_rpc_async_free(&r.broker);
+	vhsm_rpc_async_free(&r.vault);
+	vhsm_alerts_close(&r.alerts);
+	free(r.seen);
+	r.seen = NULL;
+	if (monitor)
+		vhsm_channel_close(&monitor);
+}
+
+void begin(void)
+{
+	char path[128];
+
+	snprintf(dir, sizeof(dir), "/tmp/vhsm-responder-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	memset(&r, 0, sizeof(r));
+	r.base = event_base_new();
+	conf_fill();
+	write_file("web.cfg", "name = \"web\"\nuuid = \"" UUID "\"\n"
+		   "vhsm = [ \"keys=a,monitor=strict\" ]\n", 0600);
+	write_file("strict.conf", "lease-ms = 1000\nsweep-ms = 100\n"
+		   "on critical { reactions = { \"revoke\", \"isolate\" } }\n"
+		   "check boot-unapproved { reactions = { \"record\" } }\n"
+		   "check monitor-lost { reactions = { \"record\" } }\n"
+		   "check monitor-broken { reactions = { \"record\" } }\n"
+		   "check yara { reactions = { \"record\" } }\n", 0600);
+	act_is("{\"result\":{\"baseline\":\"web-6.1\"}}",
+	       "{\"result\":{\"domid\":9}}");
+	write_file("acts", "", 0600);
+	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
+	broker_fd = vhsm_rpc_listen(path);
+	broker = vhsm_rpc_server_new(r.base, broker_fd, on_broker, NULL);
+	snprintf(path, sizeof(path), "%s/vault.sock", dir);
+	vault_fd = vhsm_rpc_listen(path);
+	vault = vhsm_rpc_server_new(r.base, vault_fd, on_vault, NULL);
+	level[0] = gate_uuid[0] = '\0';
+	gates = revokes = releases = paused = unpaused = 0;
+	valid_ms = -2;
+	broker_silent = false;
+	vhsm_log_init("test", false);
+	responder_start();
+}
+
+void end(void)
+{
+	char command[128];
+
+	responder_stop();
+	vhsm_rpc_server_free(&broker);
+	vhsm_rpc_server_free(&vault);
+	close(broker_fd);
+	close(vault_fd);
+	event_base_free(r.base);
+	vhsm_responder_conf_deinit(&r.conf);
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+void run_for(int64_t ms)
+{
+	int64_t over = vhsm_now_ms() + ms;
+
+	until(vhsm_now_ms() >= over);
+}
+
+void domain_runs(uint32_t domid)
+{
+	struct vhsm_domain_seen seen = { .domid = domid, .uuid = UUID,
+					 .name = "web" };
+
+	vhsm_roster_changed(&seen, domid ? 1 : 0, &r);
+}
+
+struct vhsm_watched *web(void)
+{
+	return vhsm_watched_find(&r, UUID);
+}
+
+bool in_state(enum vhsm_watch_state state)
+{
+	return web() && web()->watch.state == state;
+}
+
+json_t *alerts_of(const char *check)
+{
+	json_t *all = vhsm_alerts_list(r.alerts, 0, false, 1000), *alert;
+	json_t *some = json_array();
+	size_t i;
+
+	json_array_foreach(all, i, alert) {
+		char *text = json_dumps(alert, 0);
+
+		if (strstr(text, check))
+			json_array_append(some, alert);
+		free(text);
+	}
+	json_decref(all);
+	return some;
+}
+
+size_t alert_count(const char *check)
+{
+	json_t *some = alerts_of(check);
+	size_t count = json_array_size(some);
+
+	json_decref(some);
+	return count;
+}
+
+/* --- the monitor --- */
+
+void say(uint32_t type, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	ck_assert_int_eq(vhsm_channel_send(monitor, type, text, strlen(text)),
+			 0);
+	free(text);
+	json_decref(json);
+}
+
+void hello(void)
+{
+	const struct vhsm_hello h = { VHSM_CHANNEL_VERSION, "test" };
+
+	say(VHSM_FRAME_HELLO, vhsm_hello_encode(&h));
+}
+
+/* The next order to sweep; what comes before it is looked at. */
+uint64_t sweep_await(unsigned *dirty)
+{
+	struct vhsm_sweep_order order;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const void *bytes;
+	uint32_t type = 0;
+	size_t len;
+	int ret;
+
+	for (;;) {
+		until((ret = vhsm_channel_recv(monitor, &type, &bytes, &len)));
+		ck_assert_int_eq(ret, 1);
+		if (type == VHSM_FRAME_SWEEP)
+			break;
+		if (type == VHSM_FRAME_DIRTY && dirty)
+			(*dirty)++;
+		else if (type == VHSM_FRAME_CONFIGURE) {
+			struct vhsm_configure c;
+
+			ck_assert_int_eq(vhsm_configure_decode(&c, bytes, len,
+							       why), 0);
+			ck_assert_uint_eq(c.domid, web()->domain.domid);
+			json_decref(c.checks);
+		}
+	}
+	ck_assert_msg(!vhsm_sweep_order_decode(&order, bytes, len, why), "%s",
+		      why);
+	ck_assert_uint_eq(order.vcpu[0].cr3, 0x1000 * web()->domain.domid);
+	return order.number;
+}
+
+struct vhsm_verdict verdict_of(uint64_t number, bool clean)
+{
+	struct vhsm_verdict v = { .number = number, .clean = clean,
+				  .findings = !clean, .run_count = 1 };
+
+	v.run[0].check = VHSM_CHECK_KERNEL_TEXT;
+	v.run[0].finished = true;
+	return v;
+}
+
+void verdict(uint64_t number, bool clean)
+{
+	struct vhsm_verdict v = verdict_of(number, clean);
+
+	say(VHSM_FRAME_VERDICT, vhsm_verdict_encode(&v));
+}
+
+void finding(enum vhsm_check_number check, const char *object)
+{
+	struct vhsm_finding f = { .check = check, .confidence = 90 };
+
+	snprintf(f.object, sizeof(f.object), "%s", object);
+	snprintf(f.detail, sizeof(f.detail), "differs");
+	say(VHSM_FRAME_FINDING, vhsm_finding_encode(&f));
+}
+
+void to_sweep(void)
+{
+	domain_runs(5);
+	until(monitor);
+	hello();
+	until(in_state(VHSM_WATCH_SWEEPING));
+}
+
+/* One whole clean sweep. */
+void to_clean(void)
+{
+	to_sweep();
+	verdict(sweep_await(NULL), true);
+	until(valid_ms > 0);
+}
+
+void broken_expect(void)
+{
+	until(alert_count("monitor-broken") == 1);
+	until(acted("monitor-stop"));
+	/* It is remade, and its word counts again only then. */
+	until(in_state(VHSM_WATCH_CONNECTING));
+	ck_assert(!web()->incident.open);
+}
+
+/* --- the admin --- */
+
+struct admin {
+	bool answered;
+	json_t *result;
+	char code[32];
+};
+
+static void on_answered(void *arg, json_t *result, const char *code,
+			const char *error)
+{
+	struct admin *admin = arg;
+
+	(void)error;
+	admin->answered = true;
+	admin->result = json_incref(result);
+	snprintf(admin->code, sizeof(admin->code), "%s", code ? code : "");
+}
+
+/* For the learning test: a call that is answered when learning is done. */
+static void on_learn_here(struct vhsm_rpc_call *rpc, const char *method,
+			  json_t *params, int fd, void *arg)
+{
+	(void)method;
+	(void)params;
+	(void)fd;
+	(void)arg;
+	web()->learning.call = rpc;
+	say(VHSM_FRAME_LEARNED, json_pack("{s:s,s:s}", "check", "cpu-entry",
+					  "learned", "gates"));
+	say(VHSM_FRAME_LEARN_DONE, json_object());
+}
+
+void call(const char *method, json_t *params, json_t **result,
+		 char *code)
+{
+	struct vhsm_rpc_server *here = NULL;
+	struct vhsm_rpc_async *client;
+	struct admin admin = { 0 };
+	char path[128];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/responder.sock", dir);
+	if (!strcmp(method, "learn-here")) {
+		snprintf(path, sizeof(path), "%s/here.sock", dir);
+		fd = vhsm_rpc_listen(path);
+		here = vhsm_rpc_server_new(r.base, fd, on_learn_here, NULL);
+	} else if (!r.admin) {
+		ck_assert_int_eq(vhsm_methods_new(&r), 0);
+	}
+	client = vhsm_rpc_async_new(r.base, path, NULL, NULL);
+	vhsm_rpc_async_call(client, method, params, -1, 8000, on_answered,
+			    &admin);
+	until(admin.answered);
+	*result = admin.result;
+	snprintf(code, 32, "%s", admin.code);
+	vhsm_rpc_async_free(&client);
+	vhsm_rpc_server_free(&here);
+	if (fd >= 0)
+		close(fd);
+	vhsm_methods_free(&r);
+}
