@@ -30,7 +30,8 @@
 static const int allowed[] = {
 	/* The event channel's pending and unmasked ports; an image's bytes;
 	 * the log. */
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(pread64), SCMP_SYS(writev),
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pread64),
+	SCMP_SYS(lseek),
 	/* A channel that is a socket. */
 	SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(epoll_ctl),
 	/* Waiting, and the pause before a second look. */
@@ -46,8 +47,8 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(tgkill),
 	/* OpenSSL's generator and its check that it was not forked. */
 	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
-	/* malloc's choice of an arena. */
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
+	/* malloc's choice of an arena, qsort's of how much to allocate. */
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(sysinfo),
 	/* The end. */
 	SCMP_SYS(close), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };

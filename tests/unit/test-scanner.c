@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhsm-monitor itself, over a socket and a made-up guest with a real kernel in
+ * it; the test is the responder, and not always a friendly one.
+ */
+#include <config.h>
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "guest-fixture.h"
+#include "messages.h"
+
+#define GUEST_LEN	(UINT64_C(128) << 20)
+#define SLIDE		UINT64_C(0x4000000)
+#define PATIENCE_MS	30000
+
+static char baseline[] = "/tmp/test-scanner.XXXXXX";
+static struct guest_fixture guest;
+static struct vhsm_channel *channel;
+static int raw = -1;			/* the socket below channel */
+static pid_t pid;
+
+/* --- the monitor --- */
+
+static void start(const char *image)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				    pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(pair[1], 9);
+		execl("./vhsm-monitor", "vhsm-monitor", "--channel-fd", "9",
+		      "--baseline", baseline, "--image", image, "--confirm-ms",
+		      "1", (char *)NULL);
+		_exit(127);
+	}
+	ck_assert_int_gt(pid, 0);
+	close(pair[1]);
+	raw = dup(pair[0]);
+	channel = vhsm_channel_from_socket(pair[0]);
+	ck_assert_ptr_nonnull(channel);
+}
+
+/* The next frame, of any type; false when the monitor has gone. */
+static bool receive(uint32_t *type, const void **payload, size_t *len)
+{
+	struct pollfd fd = { .fd = vhsm_channel_fd(channel), .events = POLLIN };
+	int r;
+
+	while (!(r = vhsm_channel_recv(channel, type, payload, len)))
+		ck_assert_int_eq(poll(&fd, 1, PATIENCE_MS), 1);
+	ck_assert(r == 1 || r == -EPIPE);
+	return r == 1;
+}
+
+/* The next frame, which is of that type. */
+static const char *expect(uint32_t type, size_t *len)
+{
+	const void *payload;
+	uint32_t got;
+
+	ck_assert(receive(&got, &payload, len));
+	ck_assert_msg(got == type, "frame %u instead of %u: %.200s", got, type,
+		      (const char *)payload);
+	return payload;
+}
+
+static void send_json(uint32_t type, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	ck_assert_int_eq(vhsm_channel_send(channel, type, text, strlen(text)),
+			 0);
+	free(text);
+	json_decref(json);
+}
+
+static void configure(const char *checks)
+{
+	struct vhsm_configure c = { .frames = GUEST_LEN / 4096, .slice_ms = 5,
+				    .full_ms = 1000 };
+
+	c.checks = json_loads(checks, 0, NULL);
+	send_json(VHSM_FRAME_CONFIGURE, vhsm_configure_encode(&c));
+	json_decref(c.checks);
+}
+
+static void order(uint64_t number)
+{
+	struct vhsm_sweep_order *o = calloc(1, sizeof(*o));
+
+	o->number = number;
+	o->vcpu_count = 1;
+	o->vcpu[0] = guest.vcpu;
+	o->vcpu[0].online = 1;
+	send_json(VHSM_FRAME_SWEEP, vhsm_sweep_order_encode(o));
+	free(o);
+}
+
+static void expect_verdict(struct vhsm_verdict *v, uint64_t number)
+{
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const char *text;
+	size_t len;
+
+	text = expect(VHSM_FRAME_VERDICT, &len);
+	ck_assert_msg(!vhsm_verdict_decode(v, text, len, why), "%s", why);
+	ck_assert_uint_eq(v->number, number);
+}
+
+/* Waits for its end, and gives its exit status. */
+static int exit_status(void)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	pid = 0;
+	ck_assert_msg(WIFEXITED(status), "killed by signal %d",
+		      WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
+/* It says why it ends, and ends as failed. */
+static void expect_refusal(const char *text)
+{
+	const void *payload;
+	uint32_t type;
+	size_t len;
+
+	do
+		ck_assert(receive(&type, &payload, &len));
+	while (type != VHSM_FRAME_LOG);
+	ck_assert_msg(strstr(payload, text), "%s", (const char *)payload);
+	while (receive(&type, &payload, &len))
+		;
+	ck_assert_int_eq(exit_status(), 1);
+}
+
+/* --- its guest --- */
+
+static void set_up(void)
+{
+	struct vhsm_reference *reference;
+	char path[64];
+	int status;
+
+	ck_assert_ptr_nonnull(mkdtemp(baseline));
+	chmod(baseline, 0755);
+	snprintf(path, sizeof(path), "%s/reference", baseline);
+	if (guest_fixture_kernel()) {
+		if (fork() == 0) {
+			close(1);
+			execl("./vhsm-reference", "vhsm-reference",
+			      guest_fixture_kernel(), path, (char *)NULL);
+			_exit(127);
+		}
+		ck_assert_int_gt(wait(&status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	guest_fixture_init(&guest, GUEST_LEN, false);
+	if (!guest_fixture_kernel())
+		return;
+	reference = guest_fixture_reference();
+	guest_fixture_load_kernel(&guest, reference, SLIDE, 0);
+	vhsm_reference_close(&reference);
+}
+
+static void tear_down(void)
+{
+	char path[64];
+
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	vhsm_channel_close(&channel);
+	if (raw >= 0)
+		close(raw);
+	guest_fixture_deinit(&guest);
+	snprintf(path, sizeof(path), "%s/reference", baseline);
+	unlink(path);
+	rmdir(baseline);
+}
+
+/* Up to CONFIGURE. */
+static void begin(const char *checks)
+{
+	struct vhsm_hello hello;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const char *text;
+	size_t len;
+
+	start(guest.path);
+	text = expect(VHSM_FRAME_HELLO, &len);
+	ck_assert_int_eq(vhsm_hello_decode(&hello, text, len, why), 0);
+	ck_assert_uint_eq(hello.version, VHSM_CHANNEL_VERSION);
+	configure(checks);
+}
+
+/* Up to the first verdict, which is clean. */
+static void begin_clean(const char *checks)
+{
+	struct vhsm_verdict v;
+	struct vhsm_found found;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const char *text;
+	size_t len;
+
+	begin(checks);
+	order(1);
+	text = expect(VHSM_FRAME_FOUND, &len);
+	ck_assert_int_eq(vhsm_found_decode(&found, text, len, why), 0);
+	ck_assert_uint_eq(found.slide, SLIDE);
+	expect_verdict(&v, 1);
+	ck_assert_msg(v.clean, "%s %s", v.error, v.run[0].error);
+	ck_assert_uint_ge(v.run_count, 1);
+	ck_assert_uint_gt(v.run[0].objects, 0);
+}
+
+/* Changes a byte of the kernel's text. */
+static void tamper(void)
+{
+	struct vhsm_reference *reference = guest_fixture_reference();
+	const uint8_t evil[2] = { 0xeb, 0xfe };
+	uint64_t va;
+
+	ck_assert_int_eq(vhsm_reference_symbol(reference, "cap_capable", &va),
+			 0);
+	guest_fixture_poke(&guest, va + SLIDE + 16, evil, sizeof(evil));
+	vhsm_reference_close(&reference);
+}
+
+#define NEEDS_KERNEL() do {						\
+	if (!guest_fixture_kernel())					\
+		return;							\
+} while (0)
+
+/* --- tests --- */
+
+START_TEST(an_untouched_kernel_is_clean_and_a_changed_one_is_found)
+{
+	struct vhsm_finding f;
+	struct vhsm_verdict v;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const char *text;
+	size_t len;
+
+	NEEDS_KERNEL();
+	begin_clean("{\"kernel-text\": null}");
+	tamper();
+	/* Pages of an image are read once, until they are forgotten. */
+	order(64);
+	expect_verdict(&v, 64);
+	for (uint64_t n = 65; n < 67; n++) {
+		order(n);
+		text = expect(VHSM_FRAME_FINDING, &len);
+		ck_assert_int_eq(vhsm_finding_decode(&f, text, len, why), 0);
+		ck_assert_int_eq(f.check, VHSM_CHECK_KERNEL_TEXT);
+		ck_assert_ptr_nonnull(strstr(f.symbol, "cap_capable"));
+		expect_verdict(&v, n);
+		ck_assert(!v.clean);
+		ck_assert_uint_eq(v.findings, 1);
+	}
+}
+END_TEST
+
+START_TEST(a_guest_without_a_kernel_is_not_clean_and_the_next_sweep_is_taken)
+{
+	const char zeros[4096] = { 0 };
+	struct vhsm_verdict v;
+
+	NEEDS_KERNEL();
+	/* The top table: nothing is mapped any more. */
+	guest_fixture_write(&guest, guest.root, zeros, sizeof(zeros));
+	begin("{\"kernel-text\": null}");
+	for (uint64_t n = 1; n < 4; n++) {
+		order(n);
+		expect_verdict(&v, n);
+		ck_assert(!v.clean);
+		ck_assert(v.error[0]);
+		ck_assert_uint_eq(v.run_count, 0);
+	}
+}
+END_TEST
+
+START_TEST(registers_that_make_no_sense_are_an_error_of_the_verdict)
+{
+	struct vhsm_verdict v;
+
+	NEEDS_KERNEL();
+	memset(&guest.vcpu, 0xff, sizeof(guest.vcpu));
+	begin("{\"kernel-text\": null}");
+	order(1);
+	expect_verdict(&v, 1);
+	ck_assert(!v.clean);
+	ck_assert(v.error[0]);
+}
+END_TEST
+
+/* Looking at the guest it has nothing left but the guest. */
+START_TEST(it_is_locked_before_it_looks_at_the_guest)
+{
+	struct vhsm_verdict v;
+	char path[64], line[256];
+	int seen = 0;
+	FILE *status;
+	size_t len;
+
+	NEEDS_KERNEL();
+	begin("{\"kernel-text\": null}");
+	order(1);
+	expect(VHSM_FRAME_FOUND, &len);
+	expect_verdict(&v, 1);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "r");
+	ck_assert_ptr_nonnull(status);
+	while (fgets(line, sizeof(line), status)) {
+		if (!strcmp(line, "NoNewPrivs:\t1\n") ||
+		    !strcmp(line, "Seccomp:\t2\n") ||
+		    !strcmp(line, "CapEff:\t0000000000000000\n") ||
+		    !strcmp(line, "CapBnd:\t0000000000000000\n"))
+			seen++;
+		if (!strncmp(line, "Uid:", 4) && geteuid() == 0)
+			ck_assert_str_eq(line,
+					 "Uid:\t65534\t65534\t65534\t65534\n");
+	}
+	fclose(status);
+#ifdef VHSM_SANITIZED
+	ck_assert_int_ge(seen, 0);
+#else
+	ck_assert_int_ge(seen, geteuid() == 0 ? 3 : 2);
+#endif
+}
+END_TEST
+
+START_TEST(every_configured_check_runs_on_a_real_kernel_or_says_why_not)
+{
+	struct vhsm_verdict v;
+	const void *payload;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	uint32_t type;
+	size_t len;
+
+	NEEDS_KERNEL();
+	begin("{\"kernel-text\": null, \"kernel-rodata\": null,"
+	      " \"syscall-table\": null, \"cpu-entry\": null,"
+	      " \"inline-hook\": null, \"process-hidden\": null,"
+	      " \"exec-unknown\": null, \"yara\": null}");
+	for (uint64_t n = 1; n < 4; n++) {
+		order(n);
+		do
+			ck_assert(receive(&type, &payload, &len));
+		while (type != VHSM_FRAME_VERDICT);
+		ck_assert_int_eq(vhsm_verdict_decode(&v, payload, len, why), 0);
+		ck_assert_uint_ge(v.run_count, 5);
+	}
+}
+END_TEST
+
+START_TEST(what_a_guest_has_is_learned_when_asked_for)
+{
+	const struct vhsm_check_info *check;
+	struct vhsm_verdict v;
+	char why[VHSM_MESSAGE_WHY_LEN];
+	const void *payload;
+	json_t *learned;
+	uint32_t type;
+	size_t len;
+
+	NEEDS_KERNEL();
+	begin_clean("{\"kernel-text\": null}");
+	ck_assert_int_eq(vhsm_channel_send(channel, VHSM_FRAME_LEARN, NULL, 0),
+			 0);
+	order(2);
+	expect_verdict(&v, 2);
+	while (receive(&type, &payload, &len) && type == VHSM_FRAME_LEARNED) {
+		ck_assert_int_eq(vhsm_learned_decode(&check, &learned, payload,
+						     len, why), 0);
+		json_decref(learned);
+	}
+	ck_assert_uint_eq(type, VHSM_FRAME_LEARN_DONE);
+	/* Once. */
+	order(3);
+	expect_verdict(&v, 3);
+	order(4);
+	expect_verdict(&v, 4);
+}
+END_TEST
+
+/* --- a responder that is no good one --- */
+
+START_TEST(it_ends_when_the_responder_does)
+{
+	NEEDS_KERNEL();
+	begin_clean("{\"kernel-text\": null}");
+	vhsm_channel_close(&channel);
+	close(raw);
+	raw = -1;
+	ck_assert_int_eq(exit_status(), 0);
+}
+END_TEST
+
+START_TEST(an_order_before_the_configuration_is_refused)
+{
+	size_t len;
+
+	start(guest.path);
+	expect(VHSM_FRAME_HELLO, &len);
+	order(1);
+	expect_refusal("before a configuration");
+}
+END_TEST
+
+START_TEST(a_baseline_that_cannot_be_read_is_told)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/reference", baseline);
+	ck_assert(!truncate(path, 5000) || errno == ENOENT);
+	begin("{}");
+	expect_refusal("reference");
+}
+END_TEST
+
+static const struct {
+	uint32_t type;
+	const char *payload, *text;
+} bad[] = {
+	{ VHSM_FRAME_CONFIGURE, "{}", "second configuration" },
+	{ VHSM_FRAME_SWEEP, "{\"number\":", "not JSON" },
+	{ VHSM_FRAME_SWEEP, "{\"number\":1,\"vcpus\":[]}", "not higher" },
+	{ VHSM_FRAME_DIRTY, "short", "dirty" },
+	{ VHSM_FRAME_DIRTY, "\x80\x80\x80\x80\x80\x80\x80\x80\x80", "dirty" },
+	{ VHSM_FRAME_VERDICT, "{}", "only a monitor" },
+};
+
+START_TEST(a_bad_frame_ends_it_and_it_says_why)
+{
+	NEEDS_KERNEL();
+	begin_clean("{\"kernel-text\": null}");
+	ck_assert_int_eq(vhsm_channel_send(channel, bad[_i].type,
+					   bad[_i].payload,
+					   strlen(bad[_i].payload)), 0);
+	expect_refusal(bad[_i].text);
+}
+END_TEST
+
+START_TEST(what_is_no_frame_ends_it)
+{
+	NEEDS_KERNEL();
+	begin_clean("{\"kernel-text\": null}");
+	ck_assert_int_eq(write(raw, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+	ck_assert_int_eq(exit_status(), 1);
+}
+END_TEST
+
+/* Nobody reads for a thousand sweeps: they are done, and it still answers. */
+START_TEST(a_responder_that_does_not_read_does_not_stop_it)
+{
+	const void *payload;
+	uint32_t type;
+	size_t len;
+	uint64_t n, last = 0;
+	struct vhsm_verdict v;
+	char why[VHSM_MESSAGE_WHY_LEN];
+
+	NEEDS_KERNEL();
+	begin_clean("{\"syscall-table\": null}");
+	for (n = 2; n < 1000; n++)
+		order(n);
+	while (last < n - 1) {
+		ck_assert(receive(&type, &payload, &len));
+		if (type != VHSM_FRAME_VERDICT)
+			continue;
+		ck_assert_int_eq(vhsm_verdict_decode(&v, payload, len, why), 0);
+		ck_assert_uint_gt(v.number, last);
+		last = v.number;
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("scanner");
+	TCase *tests = tcase_create("scanner");
+	SRunner *runner;
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	tcase_set_timeout(tests, 120);
+	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests,
+		an_untouched_kernel_is_clean_and_a_changed_one_is_found);
+	tcase_add_test(tests,
+		a_guest_without_a_kernel_is_not_clean_and_the_next_sweep_is_taken);
+	tcase_add_test(tests,
+		registers_that_make_no_sense_are_an_error_of_the_verdict);
+	tcase_add_test(tests, it_is_locked_before_it_looks_at_the_guest);
+	tcase_add_test(tests,
+		every_configured_check_runs_on_a_real_kernel_or_says_why_not);
+	tcase_add_test(tests, what_a_guest_has_is_learned_when_asked_for);
+	tcase_add_test(tests, it_ends_when_the_responder_does);
+	tcase_add_test(tests, an_order_before_the_configuration_is_refused);
+	tcase_add_test(tests, a_baseline_that_cannot_be_read_is_told);
+	tcase_add_loop_test(tests, a_bad_frame_ends_it_and_it_says_why, 0,
+			    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tests, what_is_no_frame_ends_it);
+	tcase_add_test(tests, a_responder_that_does_not_read_does_not_stop_it);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
