@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# witness.sh - sourced: a guest that is watched, tampered with and released.
+
+# tamper_web EVIL [ARGUMENT...]: loads the module while web-ssh is in use; fails
+# unless the key stops.  What tamper says is the output.
+tamper_web() {
+	local module=$1
+
+	shift
+	web "tamper web-ssh ${TAMPER_S:-30} \
+		insmod /lib/modules/evil/$module.ko $*"
+}
+
+# alert_of CHECK: the UID of web's last open alert of that check.
+alert_of() {
+	eventually 30 alert_look "$1"
+}
+
+alert_look() {
+	dom0 'vhsmctl alerts list --domain web --json' |
+		python3 "$LAB_SRC/alerts.py" "$1"
+}
+
+web_signs() {
+	web 'vhsm sign web-ssh --in /init --out /tmp/s'
+}
+
+# put_right TEXT: web is as it should be; its keys are given back.
+put_right() {
+	dom0 "vhsmctl release --domain web --reason '$1'"
+	eventually 60 web_signs > /dev/null
+}
+
+# watch_web POLICY: web is watched by it, and its monitor has seen it clean.
+watch_web() {
+	dom0 "vhsmctl monitor start --domain web --policy $1"
+	eventually 90 dom0 "vhsmctl monitor list --json |
+		grep -q '\"policy\": *\"$1\"'"
+	eventually 90 web_signs > /dev/null
+}
+
+# policy_make NAME LINE...: a policy of dom0, strict but for these lines.
+policy_make() {
+	local name=$1
+
+	shift
+	printf '%s\n' "$@" > "$OUT/policy"
+	dom0 "cat /etc/vhsm/monitor.d/strict.conf /mnt/out/policy \
+		> /etc/vhsm/monitor.d/$name.conf"
+}
+
+# A web that is new, unwatched; its monitor and what was done to it are gone.
+web_unwatched() {
+	dom0 'vhsmctl release --domain web --reason "new" || true
+	vhsmctl monitor stop --domain web || true
+	sed -i "s/, *monitor=[a-z-]*//" /etc/xen/web.cfg
+	xl destroy web || true'
+	eventually 30 dom0 '! xl list web'
+	dom0 'guests-up web'
+	eventually 30 web_signs > /dev/null
+}
+
+# A web that is new, and strictly watched as its xl.cfg says.
+web_watched() {
+	dom0 'sed -i "s/, *monitor=[a-z-]*//
+		s/^vhsm = \[ \"\(.*\)\" \]/vhsm = [ \"\1, monitor=strict\" ]/" \
+		/etc/xen/web.cfg
+	xl destroy web || true'
+	eventually 30 dom0 '! xl list web'
+	dom0 'guests-up web'
+	eventually 90 web_signs > /dev/null
+}
