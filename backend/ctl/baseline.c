@@ -191,7 +191,8 @@ const struct ctl_command ctl_baseline_commands[] = {
 	  " store libexec-dir name kernel ramdisk cmdline domain modules rules json ",
 	  NULL,
 	  "baseline make --name NAME (--kernel FILE | --domain DOMAIN) ...\n\n"
-	  "Makes a baseline: of a running domain as it was booted, or of files.\n"
+	  "Makes a baseline: of a domain as it was booted, or as its xl.cfg would\n"
+	  "boot it, or of files.\n"
 	  "  --ramdisk FILE    of those that --domain or --kernel boots\n"
 	  "  --cmdline TEXT    the kernel's command line, exactly\n"
 	  "  --modules PATHS   modules that may be loaded: files, and folders of\n"

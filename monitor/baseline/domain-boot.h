@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * domain-boot.h - what the toolstack booted a running domain with, as libxl
- * keeps it.
+ * keeps it, or would boot one with.
  */
 #ifndef VHSM_DOMAIN_BOOT_H
 #define VHSM_DOMAIN_BOOT_H
@@ -18,6 +18,10 @@ struct vhsm_domain_boot {
  * such domain; -ENOTSUP when it has no kernel of its own (firmware or a boot
  * loader starts it); another -errno; with why (VHSM_BASELINE_WHY_LEN). */
 int vhsm_domain_boot(const char *domain, struct vhsm_domain_boot *boot,
+		     char *why);
+/* The same of a domain that does not run, by name or UUID: what its xl.cfg says.
+ * -ENOENT: there is none; -EEXIST: several could be meant. */
+int vhsm_config_boot(const char *domain, struct vhsm_domain_boot *boot,
 		     char *why);
 void vhsm_domain_boot_free(struct vhsm_domain_boot *);
 

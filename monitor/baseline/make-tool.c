@@ -4,6 +4,7 @@
  * program of its own, so that vhsmctl is not linked with all that reads
  * kernels and with the toolstack.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,15 @@ static int make(const struct options *options,
 	return r;
 }
 
+/* As it was booted; or as it would be, if it does not run. */
+static int boot_read(const char *domain, struct vhsm_domain_boot *boot,
+		     char *why)
+{
+	int r = vhsm_domain_boot(domain, boot, why);
+
+	return r == -ENOENT ? vhsm_config_boot(domain, boot, why) : r;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
@@ -160,7 +170,7 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r;
-	if (options.domain && vhsm_domain_boot(options.domain, &boot, why)) {
+	if (options.domain && boot_read(options.domain, &boot, why)) {
 		fprintf(stderr, "vhsmctl: %s\n", why);
 		return 1;
 	}
