@@ -35,12 +35,6 @@ static bool target_value(const struct vhsm_module_where *w,
 	return true;
 }
 
-static unsigned field_len(const struct vhsm_module_target *t)
-{
-	return t->kind == VHSM_FIELD_ANY || t->kind == VHSM_FIELD_ABS64 ||
-		t->kind == VHSM_FIELD_PC64 ? 8 : 4;
-}
-
 uint8_t *vhsm_module_expected(const struct vhsm_module_where *w, size_t i)
 {
 	struct vhsm_module_text text;
@@ -57,7 +51,7 @@ uint8_t *vhsm_module_expected(const struct vhsm_module_where *w, size_t i)
 		const struct vhsm_module_target *t = &text.field[n];
 
 		if (target_value(w, t, w->base[i] + t->at, &value))
-			memcpy(bytes + t->at, &value, field_len(t));
+			memcpy(bytes + t->at, &value, vhsm_field_len(t->kind));
 	}
 	return bytes;
 }
@@ -131,7 +125,7 @@ static bool variant_matches(const struct vhsm_module_where *w,
 
 	memcpy(should, bytes, v->len);
 	if (v->has_target) {
-		unsigned n = field_len(&v->target);
+		unsigned n = vhsm_field_len(v->target.kind);
 
 		if (!target_value(w, &v->target, va + v->target.at, &value))
 			value = 0, memcpy(&value, is + v->target.at, n);
@@ -286,7 +280,7 @@ static bool is_any(const struct vhsm_module_where *w,
 	if (!low)
 		return false;
 	t = &text->field[low - 1];
-	*end = t->at + field_len(t);
+	*end = t->at + vhsm_field_len(t->kind);
 	return *end > at && !target_value(w, t, 0, &value);
 }
 

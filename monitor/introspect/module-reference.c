@@ -35,23 +35,11 @@ static const void *table(const struct modules_header *h,
 	return (const uint8_t *)h + t->at;
 }
 
-static unsigned field_len(const struct vhsm_module_target *f)
-{
-	switch (f->kind) {
-	case VHSM_FIELD_ANY:
-	case VHSM_FIELD_ABS64:
-	case VHSM_FIELD_PC64:
-		return 8;
-	default:
-		return 4;
-	}
-}
-
 static bool target_check(const struct vhsm_modules *m,
 			 const struct vhsm_module_target *f, uint64_t len)
 {
 	return f->kind >= VHSM_FIELD_ANY && f->kind < VHSM_FIELD_KINDS &&
-		f->at <= len && field_len(f) <= len - f->at &&
+		f->at <= len && vhsm_field_len(f->kind) <= len - f->at &&
 		(f->from < m->header->modules.count ||
 		 f->from == VHSM_FROM_KERNEL || f->from == VHSM_FROM_ZERO);
 }
@@ -105,7 +93,8 @@ static bool record_check(const struct vhsm_modules *m,
 		return false;
 	for (uint32_t i = 0; i < r->field_count; i++)
 		if (!target_check(m, &f[i], r->len) ||
-		    (i && f[i].at < f[i - 1].at + field_len(&f[i - 1])))
+		    (i && f[i].at < f[i - 1].at +
+			  vhsm_field_len(f[i - 1].kind)))
 			return false;
 	return sites_check(m, r);
 }

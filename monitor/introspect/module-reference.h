@@ -36,6 +36,13 @@ enum vhsm_field_kind {
 	VHSM_FIELD_KINDS
 };
 
+/* Bytes that a field of the kind has. */
+static inline unsigned vhsm_field_len(unsigned kind)
+{
+	return kind == VHSM_FIELD_ANY || kind == VHSM_FIELD_ABS64 ||
+		kind == VHSM_FIELD_PC64 ? 8 : 4;
+}
+
 /* What a target is counted from. */
 #define VHSM_FROM_ZERO		0xffffu	/* it is a value */
 #define VHSM_FROM_KERNEL	0xfffeu	/* it is a link address of the image */

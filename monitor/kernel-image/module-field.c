@@ -5,6 +5,7 @@
  * here, once, as far as that does not depend on where things lie in the guest.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,19 @@ static int add_section(struct work *w, size_t i)
 	return rc < 0 ? rc : 0;
 }
 
+/* No two on the same bytes, and all in the text. */
+static bool fields_check(const struct vhsm_module_target *t, size_t count,
+			 uint32_t text_len)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t end = (uint64_t)t[i].at + vhsm_field_len(t[i].kind);
+
+		if (end > (i + 1 < count ? t[i + 1].at : text_len))
+			return false;
+	}
+	return true;
+}
+
 int module_add_fields(struct work *w)
 {
 	struct pool *p = &w->b->field;
@@ -147,5 +161,9 @@ int module_add_fields(struct work *w)
 	if (p->count > first)
 		qsort(p->bytes + first * p->record_len, p->count - first,
 		      p->record_len, by_place);
+	if (rc == 0 && p->count > first &&
+	    !fields_check((const void *)(p->bytes + first * p->record_len),
+			  p->count - first, w->elf.text_len))
+		rc = -EBADMSG;
 	return rc;
 }
