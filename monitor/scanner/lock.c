@@ -2,8 +2,8 @@
 /*
  * lock.c - see lock.h.  Every group of system calls says why it is kept.
  *
- * Of privcmd only the mapping of frames is left, so that not even the
- * hypercalls that the domain's kernel would let through can be made; of the
+ * Of privcmd only the mapping of frames is left, to read: Xen would let them be
+ * written, and the domain's kernel would let some hypercalls through.  Of the
  * event channel only waking the responder.
  */
 #include <config.h>
@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -37,8 +38,8 @@ static const int allowed[] = {
 	/* Waiting, and the pause before a second look. */
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(nanosleep),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(restart_syscall),
-	/* Memory: malloc, and giving up the guest's pages; mmap and mprotect
-	 * are below. */
+	/* malloc, and giving up the guest's pages; mmap and mprotect are
+	 * below. */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 	/* Time: real calls where a PV domain has no vDSO clock. */
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
@@ -59,11 +60,27 @@ static int add(scmp_filter_ctx ctx, uint32_t action, int call,
 	return seccomp_rule_add_array(ctx, action, call, arg ? 1 : 0, arg);
 }
 
+/* Memory: no new code, ever; what is writable is nobody else's. */
+static int add_memory_rules(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp read_only =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, 0);
+	const struct scmp_arg_cmp anonymous[] = {
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+		SCMP_A4(SCMP_CMP_MASKED_EQ, UINT32_MAX, UINT32_MAX),
+	};
+	int r = add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), &read_only);
+
+	if (!r)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+					   COUNT(anonymous), anonymous);
+	if (!r)
+		r = add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), &read_only);
+	return r;
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
-	/* Memory for data only: no new code, ever. */
-	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ,
-						    PROT_EXEC, 0);
 	const struct scmp_arg_cmp ioctls[] = {
 		SCMP_A1(SCMP_CMP_EQ, IOCTL_PRIVCMD_MMAPBATCH_V2),
 		SCMP_A1(SCMP_CMP_EQ, IOCTL_EVTCHN_NOTIFY),
@@ -81,9 +98,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (i = 0; !r && i < COUNT(refused); i++)
 		r = add(ctx, SCMP_ACT_ERRNO(EACCES), refused[i], NULL);
 	if (!r)
-		r = add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), &no_exec);
-	if (!r)
-		r = add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), &no_exec);
+		r = add_memory_rules(ctx);
 	for (i = 0; !r && i < COUNT(ioctls); i++)
 		r = add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), &ioctls[i]);
 	return r;

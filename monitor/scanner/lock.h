@@ -9,8 +9,9 @@
 /*
  * Once guest, baseline and channel are open: root and all capabilities (as user
  * 65534; nothing to do if it is not root), processes and files to write, and
- * all system calls but those of a sweep.  A call that is not allowed kills the
- * process; an attempt to open a file fails.  0 or -errno with why (200 bytes).
+ * all system calls but those of a sweep; what is mapped can only be read, but
+ * for the process's own memory.  A call that is not allowed kills the process;
+ * an attempt to open a file fails.  0 or -errno with why (200 bytes).
  */
 int monitor_lock(char *why);
 
