@@ -302,8 +302,8 @@ START_TEST(calls_and_jumps_of_a_replacement_are_moved)
 
 	put(TEXT, "\x0f\x1f\x44\x00\x00", 5);
 	put(TEXT + 0x40, "\x0f\x1f\x44\x00\x00", 5);
-	alternative(TEXT, 5, 1, "\xe8", 5);
-	alternative(TEXT + 0x40, 5, 1, "\xe9", 5);
+	alternative(TEXT, 5, 1, "\xe8\0\0\0\0", 5);
+	alternative(TEXT + 0x40, 5, 1, "\xe9\0\0\0\0", 5);
 	put_branch(REPLACEMENT, 0xe8, TEXT + 0x500);
 	put_branch(REPLACEMENT + 32, 0xe9, TEXT + 0x52);
 	make();
