@@ -50,7 +50,7 @@ static int resolve(struct work *w, const Elf64_Sym *s,
 		t->from = w->number;
 		return 0;
 	}
-	if (vhsm_reference_symbol(w->b->reference, name, &at) == 0) {
+	if (module_find_kernel(w->b, name, &at) == 0) {
 		t->value = at;
 		/* Per-CPU symbols are offsets, which do not slide. */
 		if (at & KERNEL_HALF)

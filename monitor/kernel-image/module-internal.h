@@ -6,6 +6,7 @@
  * module.c        the files, their exports, the order of work
  * module-elf.c    one file
  * module-layout.c where its sections will be
+ * module-kernel.c what the kernel exports
  * module-field.c  its relocations
  * module-site.c   where the kernel patches it
  * module-write.c  the file that comes out
@@ -36,8 +37,16 @@ struct export {
 	uint32_t at;			/* in its memory */
 };
 
+/* What the kernel exports. */
+struct kernel_export {
+	char name[128];
+	uint64_t va;			/* link address */
+};
+
 struct vhsm_modules_builder {
 	const struct vhsm_reference *reference;
+	struct kernel_export *kernel;	/* by name */
+	size_t kernel_exports;
 	struct file *file;
 	size_t files, file_room;
 	struct export *export;		/* by name, while writing */
@@ -63,6 +72,14 @@ int pool_add(struct pool *, const void *record, size_t count);
  */
 int module_target(struct work *, const Elf64_Rela *,
 		  struct vhsm_module_target *target);
+
+/* Reads what the kernel exports (its tables __ksymtab and __ksymtab_gpl): 0 or
+ * -ENOMEM.  A kernel without such tables exports nothing. */
+int module_read_kernel(struct vhsm_modules_builder *);
+/* 0 with the link address, or -ENOENT.  A name that is not exported, but is one
+ * of the image's, is that. */
+int module_find_kernel(const struct vhsm_modules_builder *, const char *name,
+		       uint64_t *va);
 
 /* Adds the fields of the text, and its sites: 0 or -errno. */
 int module_add_fields(struct work *);

@@ -56,6 +56,7 @@ void vhsm_modules_builder_free(struct vhsm_modules_builder **b)
 		free((*b)->file[i].path);
 	for (size_t i = 0; i < (*b)->exports; i++)
 		free((*b)->export[i].name);
+	free((*b)->kernel);
 	free((*b)->file);
 	free((*b)->export);
 	free((*b)->record.bytes);
@@ -309,8 +310,10 @@ static int build(struct vhsm_modules_builder *b, size_t i, char *why)
 int vhsm_modules_builder_write(struct vhsm_modules_builder *b, const char *path,
 			       struct vhsm_modules_counts *counts, char *why)
 {
-	int rc = 0;
+	int rc = module_read_kernel(b);
 
+	if (rc)
+		return fail(why, rc, path, "no memory");
 	if (b->files)
 		qsort(b->file, b->files, sizeof(*b->file), file_order);
 	for (size_t i = 0; i < b->files && rc == 0; i++)
