@@ -66,6 +66,10 @@ int baseline_manifest_check(const json_t *manifest, const char *name,
 int baseline_manifest_read(const char *dir, const char *name,
 			   json_t **manifest, uint8_t digest[32], char *why);
 
+/* vhsm_boot_measure, but for the kernel. */
+int baseline_measure_rest(struct vhsm_boot *, const char *ramdisk,
+			  const char *cmdline, char *why);
+
 /* Signs with the store's key, which is made if there is none (sign.c): 0 or
  * -errno with why. */
 int baseline_sign(const char *dir, const void *bytes, size_t len,

@@ -36,8 +36,7 @@ static int path_of(const struct making *making, const char *file,
 	return baseline_path(path, making->dir, file, NULL, why);
 }
 
-/* The kernel is read twice, to be hashed and to be understood; it must have
- * been the same. */
+/* The kernel is read once, to be hashed and to be understood. */
 static int make_reference(struct making *making, char *why)
 {
 	char path[PATH_MAX], reason[VHSM_BUILDER_WHY_LEN] = "";
@@ -52,11 +51,9 @@ static int make_reference(struct making *making, char *why)
 	making->reference = vhsm_reference_open(path, reason);
 	if (!making->reference)
 		return baseline_fail(why, -EIO, "%.200s", reason);
-	if (memcmp(vhsm_reference_image_sha256(making->reference),
-		   making->boot.kernel, sizeof(making->boot.kernel)))
-		return baseline_fail(why, -EAGAIN,
-				     "%.150s was changed just now",
-				     making->parts->kernel);
+	memcpy(making->boot.kernel,
+	       vhsm_reference_image_sha256(making->reference),
+	       sizeof(making->boot.kernel));
 	return 0;
 }
 
@@ -199,9 +196,9 @@ static int make_all(struct making *making, json_t **manifest,
 	const struct vhsm_baseline_parts *parts = making->parts;
 	int r;
 
-	tell(making, "measuring kernel and ramdisk");
-	r = vhsm_boot_measure(&making->boot, parts->kernel, parts->ramdisk,
-			      parts->cmdline, why);
+	tell(making, "measuring the ramdisk");
+	r = baseline_measure_rest(&making->boot, parts->ramdisk,
+				  parts->cmdline, why);
 	if (!r) {
 		tell(making, "reading the kernel");
 		r = make_reference(making, why);

@@ -5,11 +5,10 @@
 
 #include "baseline-internal.h"
 
-int vhsm_boot_measure(struct vhsm_boot *boot, const char *kernel,
-		      const char *ramdisk, const char *cmdline, char *why)
+int baseline_measure_rest(struct vhsm_boot *boot, const char *ramdisk,
+			  const char *cmdline, char *why)
 {
 	size_t len = strlen(cmdline);
-	int r;
 
 	memset(boot, 0, sizeof(*boot));
 	if (len >= sizeof(boot->cmdline))
@@ -17,10 +16,14 @@ int vhsm_boot_measure(struct vhsm_boot *boot, const char *kernel,
 				     "the command line is longer than %u bytes",
 				     VHSM_CMDLINE_MAX - 1);
 	memcpy(boot->cmdline, cmdline, len + 1);
-	r = baseline_hash_file(kernel, boot->kernel, why);
-	if (!r && ramdisk) {
-		boot->has_ramdisk = true;
-		r = baseline_hash_file(ramdisk, boot->ramdisk, why);
-	}
-	return r;
+	boot->has_ramdisk = ramdisk != NULL;
+	return ramdisk ? baseline_hash_file(ramdisk, boot->ramdisk, why) : 0;
+}
+
+int vhsm_boot_measure(struct vhsm_boot *boot, const char *kernel,
+		      const char *ramdisk, const char *cmdline, char *why)
+{
+	int r = baseline_measure_rest(boot, ramdisk, cmdline, why);
+
+	return r ? r : baseline_hash_file(kernel, boot->kernel, why);
 }

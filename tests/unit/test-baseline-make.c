@@ -160,7 +160,7 @@ START_TEST(a_failed_attempt_leaves_nothing)
 	const char *bad = "/nonexistent/file";
 
 	parts.kernel = bad;
-	refused(-ENOENT, bad);
+	refused(-EINVAL, bad);
 	parts.kernel = kernel;
 	parts.ramdisk = bad;
 	refused(-ENOENT, bad);
