@@ -18,8 +18,7 @@ static void report(struct vhsm_sweep *sweep, const struct vhsm_difference *d)
 
 	vhsm_text_evidence(sweep->kernel, d, false, &f);
 	snprintf(f.detail, sizeof(f.detail),
-		 "%llu bytes of read-only data at %#llx (%.120s) are not the "
-		 "image's", (unsigned long long)d->len,
+		 "read-only data at %#llx (%.120s) is not the image's",
 		 (unsigned long long)d->va, f.symbol);
 	sweep->report(sweep, &f);
 }

@@ -18,10 +18,9 @@ static void report(struct vhsm_sweep *sweep, const struct vhsm_difference *d)
 
 	vhsm_text_evidence(sweep->kernel, d, true, &f);
 	snprintf(f.detail, sizeof(f.detail),
-		 "%llu bytes of kernel text at %#llx (%.120s) are not the "
-		 "image's, and not what the kernel itself may put there",
-		 (unsigned long long)d->len, (unsigned long long)d->va,
-		 f.symbol);
+		 "kernel text at %#llx (%.120s) is not the image's, and not "
+		 "what the kernel itself may put there",
+		 (unsigned long long)d->va, f.symbol);
 	sweep->report(sweep, &f);
 }
 
@@ -34,7 +33,9 @@ static int run(void *state, struct vhsm_sweep *sweep, char *why)
 	for (size_t i = 0; !error && i < count; i++) {
 		struct vhsm_code_branch branch;
 
-		if (!vhsm_inline_hook(sweep->kernel, &d[i], &branch))
+		/* A hook is inline-hook's, where that check is on. */
+		if (!vhsm_text_view_shared(state) ||
+		    !vhsm_inline_hook(sweep->kernel, &d[i], &branch))
 			report(sweep, &d[i]);
 	}
 	return error;

@@ -32,8 +32,8 @@ void vhsm_text_evidence(const struct vhsm_kernel *k,
 		f->physical = at.physical + (start - at.start);
 	vhsm_kernel_describe(k, d->va, f->symbol, sizeof(f->symbol));
 	vhsm_kernel_describe(k, d->va, name, sizeof(name));
-	snprintf(f->object, sizeof(f->object), "%s, %llu bytes", name,
-		 (unsigned long long)d->len);
+	snprintf(f->object, sizeof(f->object), "%s, %llu byte%s", name,
+		 (unsigned long long)d->len, d->len == 1 ? "" : "s");
 	/* At the end of a segment there is less to show. */
 	while (len && vhsm_reference_expected(k->reference, start - k->slide,
 					      k->slide, f->before, len))

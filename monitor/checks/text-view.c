@@ -120,6 +120,11 @@ void vhsm_text_view_close(struct vhsm_text_view **view)
 	free(v);
 }
 
+bool vhsm_text_view_shared(const struct vhsm_text_view *v)
+{
+	return v->users > 1;
+}
+
 /* --- one page --- */
 
 struct look {

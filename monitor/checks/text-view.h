@@ -32,6 +32,8 @@ int vhsm_text_view_open(const struct vhsm_check_setup *,
 			enum vhsm_segment_kind kind,
 			struct vhsm_text_view **view, char *why);
 void vhsm_text_view_close(struct vhsm_text_view **);
+/* Whether another check has this view open as well. */
+bool vhsm_text_view_shared(const struct vhsm_text_view *);
 
 /*
  * Looks: 0 with *difference, *count of them (VHSM_DIFFERENCES_MAX at most,

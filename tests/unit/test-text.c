@@ -187,7 +187,7 @@ START_TEST(a_byte_in_a_function_is_found_and_then_forgotten)
 	poke(va, "\xf4", 1);
 	ck_assert_uint_eq(sweep_all(), 1);
 	ck_assert_uint_eq(counts[VHSM_CHECK_KERNEL_TEXT], 1);
-	ck_assert_str_eq(last.object, "vfs_read+0x21, 1 bytes");
+	ck_assert_str_eq(last.object, "vfs_read+0x21, 1 byte");
 	ck_assert_uint_eq(last.after[va - last.address], 0xf4);
 	ck_assert_uint_eq(last.before[va - last.address], was);
 	ck_assert_uint_ne(last.before_code[0], 0);
@@ -251,6 +251,21 @@ START_TEST(a_jump_through_a_register_is_an_inline_hook)
 	poke(symbol("tcp4_seq_show"),
 	     "\x48\xb8\x00\x10\x20\xc0\xff\xff\xff\xff\xff\xe0", 12);
 	expect_hook(0xffffffffc0201000);
+}
+END_TEST
+
+START_TEST(a_hook_is_kernel_text_where_nobody_looks_for_hooks)
+{
+	struct vhsm_check_setup setup = {
+		.reference = reference, .page_key = &key,
+	};
+
+	poke_branch(symbol("tcp4_seq_show"), 0xe9, f.heap - 0x1000);
+	vhsm_check_inline_hook.close(hook);
+	memset(counts, 0, sizeof(counts));
+	run_one(&vhsm_check_kernel_text, text);
+	ck_assert_uint_eq(counts[VHSM_CHECK_KERNEL_TEXT], 1);
+	ck_assert_int_eq(vhsm_check_inline_hook.open(&setup, &hook, why), 0);
 }
 END_TEST
 
@@ -421,6 +436,8 @@ int main(void)
 	tcase_add_test(tests, a_jump_in_a_prologue_is_an_inline_hook);
 	tcase_add_test(tests, a_push_and_return_is_an_inline_hook);
 	tcase_add_test(tests, a_jump_through_a_register_is_an_inline_hook);
+	tcase_add_test(tests,
+		       a_hook_is_kernel_text_where_nobody_looks_for_hooks);
 	tcase_add_test(tests, a_jump_behind_the_prologue_is_kernel_text);
 	tcase_add_test(tests, a_static_call_goes_where_its_key_says);
 	tcase_add_loop_test(tests,
