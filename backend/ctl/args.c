@@ -36,6 +36,8 @@ static const struct option_row rows[] = {
 	VALUE("limit", limit),
 	VALUE("interval", interval),
 	VALUE("note", note),
+	VALUE("policy", policy),
+	VALUE("reason", reason),
 	VALUE("out", out),
 	VALUE("key", key),
 	VALUE("store", store),

@@ -38,6 +38,8 @@ struct ctl_args {
 	const char *limit;
 	const char *interval;
 	const char *note;
+	const char *policy;
+	const char *reason;
 	const char *out;
 	const char *key;
 	bool all;
@@ -70,6 +72,7 @@ extern const struct ctl_command ctl_audit_commands[];
 extern const struct ctl_command ctl_unit_commands[];
 extern const struct ctl_command ctl_baseline_commands[];
 extern const struct ctl_command ctl_alert_commands[];
+extern const struct ctl_command ctl_monitor_commands[];
 
 /* --- args.c --- */
 

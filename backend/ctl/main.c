@@ -13,7 +13,7 @@
 static const struct ctl_command *const families[] = {
 	ctl_status_commands, ctl_key_commands, ctl_device_commands,
 	ctl_audit_commands, ctl_unit_commands, ctl_alert_commands,
-	ctl_baseline_commands,
+	ctl_baseline_commands, ctl_monitor_commands,
 };
 
 #define FAMILIES (sizeof(families) / sizeof(families[0]))

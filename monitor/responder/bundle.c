@@ -68,7 +68,7 @@ static void seal(struct vhsm_watched *w, const char *path)
 				     w->responder->conf.act, "seal",
 				     json_pack("{s:s,s:s}", "bundle", path,
 					       "keys", w->responder->conf
-					       .incident_dir),
+					       .alert_dir),
 				     SEAL_MS, on_sealed, w);
 	if (!w->reaction)
 		vhsm_watched_problem(w, "evidence is not sealed: %s",

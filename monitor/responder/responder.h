@@ -104,6 +104,7 @@ struct vhsm_watched {
 
 	unsigned boot;			/* answers for an earlier are dropped */
 	json_t *measured;
+	int64_t approvals_time;		/* at the last match */
 	char baseline[VHSM_BASELINE_NAME_MAX];
 	char problem[VHSM_WHY_LEN];	/* the last, for people */
 	struct vhsm_job *job;		/* measure, match, start or stop */

@@ -5,6 +5,7 @@
  */
 #include <config.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "responder-rig.h"
@@ -31,6 +32,8 @@ END_TEST
 
 START_TEST(an_unapproved_boot_raises_an_alert_and_has_no_lease)
 {
+	char path[128];
+
 	act_is("{\"error\":{\"code\":\"unapproved\",\"message\":\"the command "
 	       "line differs\"}}", "{\"result\":{\"domid\":9}}");
 	domain_runs(5);
@@ -39,9 +42,17 @@ START_TEST(an_unapproved_boot_raises_an_alert_and_has_no_lease)
 	until(valid_ms == 0);
 	ck_assert_str_eq(level, "full");
 	ck_assert(!acted("monitor-start"));
-	/* Once it is approved all goes on by itself. */
+	/* Nothing is measured again meanwhile, and once it is approved all
+	 * goes on by itself. */
 	act_is("{\"result\":{\"baseline\":\"web-6.1\"}}",
 	       "{\"result\":{\"domid\":9}}");
+	run_for(VHSM_WATCH_RECHECK_MS + 300);
+	ck_assert_ptr_null(monitor);
+	snprintf(path, sizeof(path), "%s/baselines", dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/baselines/approved", dir);
+	mkdir(path, 0700);
+	write_file("baselines/approved/" UUID ".json", "{}", 0600);
 	until(monitor);
 }
 END_TEST

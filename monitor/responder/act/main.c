@@ -122,7 +122,9 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < ACTS && strcmp(acts[i].verb, argv[1]); i++)
 		;
-	logger = xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
+	/* A boot that is not known yet is no error, and is asked for again. */
+	logger = xtl_createlogger_stdiostream(stderr, strcmp(argv[1], "boot") ?
+					      XTL_ERROR : XTL_CRITICAL, 0);
 	act.params = params_read();
 	if (i == ACTS)
 		vhsm_act_fail(&act, "there is no act %.40s", argv[1]);
