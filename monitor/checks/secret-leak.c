@@ -117,6 +117,7 @@ static int search_frame(struct secret_leak *s, struct vhsm_sweep *sweep,
 	int r = 0;
 
 	if (gfn && !wanted(sweep, gfn - 1, frames) &&
+	    vhsm_guest_memory_next(memory, gfn - 1) == gfn - 1 &&
 	    !vhsm_guest_memory_read(memory, at - SEAM, seam, SEAM))
 		r = vhsm_search_feed(s->search, at - SEAM, seam, SEAM);
 	page = vhsm_guest_memory_page(memory, gfn);
@@ -127,6 +128,7 @@ static int search_frame(struct secret_leak *s, struct vhsm_sweep *sweep,
 		r = vhsm_search_feed(s->search, at, page, VHSM_GUEST_PAGE_SIZE);
 	at += VHSM_GUEST_PAGE_SIZE;
 	if (!r && !wanted(sweep, gfn + 1, frames) && gfn + 1 < frames &&
+	    vhsm_guest_memory_next(memory, gfn + 1) == gfn + 1 &&
 	    !vhsm_guest_memory_read(memory, at, seam, SEAM))
 		r = vhsm_search_feed(s->search, at, seam, SEAM);
 	OPENSSL_cleanse(seam, sizeof(seam));
@@ -210,15 +212,21 @@ static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 	struct secret_leak *s = state;
 	uint64_t frames = vhsm_guest_memory_frames(sweep->kernel->memory);
 	unsigned i, searched = 0;
+	uint64_t there;
 	int r = 0;
 
 	s->hits = 0;
 	for (; s->next < frames; s->next++) {
 		if (!wanted(sweep, s->next, frames))
 			continue;
+		there = vhsm_guest_memory_next(sweep->kernel->memory, s->next);
 		if (searched++ % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 &&
 		    now_ns() >= sweep->deadline_ns)
 			break;
+		if (there != s->next) {
+			s->next = there - 1;	/* it may not be wanted */
+			continue;
+		}
 		r = search_frame(s, sweep, s->next, frames);
 		if (r) {
 			snprintf(why, VHSM_CHECK_WHY_LEN,

@@ -172,14 +172,17 @@ static uint64_t take_window(struct yara *y, uint64_t gfn, uint64_t frames)
 
 	y->len = 0;
 	y->address = gfn * VHSM_GUEST_PAGE_SIZE;
-	if (gfn && !vhsm_guest_memory_read(memory, y->address - MARGIN,
-					   y->buffer, MARGIN)) {
+	if (gfn && vhsm_guest_memory_next(memory, gfn - 1) == gfn - 1 &&
+	    !vhsm_guest_memory_read(memory, y->address - MARGIN, y->buffer,
+				    MARGIN)) {
 		y->len = MARGIN;
 		y->address -= MARGIN;
 	}
 	for (; n < WINDOW_FRAMES && gfn + n < frames; n++) {
-		page = wanted(y, gfn + n) ?
-			vhsm_guest_memory_page(memory, gfn + n) : NULL;
+		if (!wanted(y, gfn + n) ||
+		    vhsm_guest_memory_next(memory, gfn + n) != gfn + n)
+			break;
+		page = vhsm_guest_memory_page(memory, gfn + n);
 		if (!page || is_zero(page))
 			break;
 		memcpy(y->buffer + y->len, page, VHSM_GUEST_PAGE_SIZE);
@@ -191,6 +194,7 @@ static uint64_t take_window(struct yara *y, uint64_t gfn, uint64_t frames)
 	}
 	y->sweep->objects += n;
 	if (gfn + n < frames &&
+	    vhsm_guest_memory_next(memory, gfn + n) == gfn + n &&
 	    !vhsm_guest_memory_read(memory, (gfn + n) * VHSM_GUEST_PAGE_SIZE,
 				    y->buffer + y->len, MARGIN))
 		y->len += MARGIN;
@@ -260,7 +264,8 @@ static int yara_run(void *state, struct vhsm_sweep *sweep, char *why)
 {
 	uint64_t frames = vhsm_guest_memory_frames(sweep->kernel->memory);
 	struct yara *y = state;
-	unsigned frames_seen = 0;
+	unsigned turns = 0;
+	uint64_t there;
 	int r = 0;
 
 	y->sweep = sweep;
@@ -269,11 +274,20 @@ static int yara_run(void *state, struct vhsm_sweep *sweep, char *why)
 	else if (y->scope != SCOPE_ALL && y->user_frames != frames)
 		r = -ESTALE;
 	while (!r && y->next < frames) {
-		y->next += take_window(y, y->next, frames);
+		if (!wanted(y, y->next)) {
+			y->next++;
+			continue;
+		}
+		there = vhsm_guest_memory_next(sweep->kernel->memory, y->next);
+		y->len = 0;
+		if (there != y->next)
+			y->next = there;	/* it may not be wanted */
+		else
+			y->next += take_window(y, y->next, frames);
 		if (y->len)
 			r = vhsm_yara_scan(y->rules, y->buffer, y->len,
 					   found_match, y);
-		if ((y->len || ++frames_seen % 1024 == 0) &&
+		if ((y->len || ++turns % 64 == 0) &&
 		    now_ns() >= sweep->deadline_ns)
 			break;
 	}

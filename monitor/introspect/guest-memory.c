@@ -136,6 +136,29 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 	return c ? page_of(m, c, page) : NULL;
 }
 
+uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *m, uint64_t gfn)
+{
+	struct guest_chunk *c;
+	unsigned page;
+
+	while (m->chunk_pages && gfn < m->frames) {
+		m->tick++;
+		c = find_chunk(m, gfn / m->chunk_pages);
+		if (!c)
+			c = load_chunk(m, gfn / m->chunk_pages);
+		if (c)
+			c->used = m->tick;
+		page = (unsigned)(gfn % m->chunk_pages);
+		for (; c && c->bytes && page < m->chunk_pages &&
+		       gfn < m->frames; page++, gfn++)
+			if (m->zeros || is_present(c, page))
+				return gfn;
+		if (!c || !c->bytes)
+			gfn += m->chunk_pages - page;
+	}
+	return m->frames;
+}
+
 int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,
 			   void *buf, size_t len)
 {

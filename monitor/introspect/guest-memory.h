@@ -65,6 +65,14 @@ uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *);
  */
 const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *, uint64_t gfn);
 
+/*
+ * The first frame from gfn on that the guest has, or the number of frames when
+ * none follows: for who reads them all, since asking Xen for each frame of a
+ * hole takes longer than the memory.  A frame that came to be in what is kept
+ * mapped may be passed over.
+ */
+uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *, uint64_t gfn);
+
 /* Copies len bytes from a guest-physical address; 0, or -EFAULT when not all
  * are there (buf is then undefined). */
 int vhsm_guest_memory_read(struct vhsm_guest_memory *, uint64_t address,
