@@ -168,6 +168,13 @@ START_TEST(system_vector_may_have_a_hypervisors_handler_and_no_other)
 }
 END_TEST
 
+START_TEST(device_vector_may_not_have_a_hypervisors_handler)
+{
+	set_gate(0x30, table_fixture_symbol(&f, "asm_sysvec_xen_hvm_callback"));
+	one_finding(&vhsm_check_cpu_entry, "idt[48]");
+}
+END_TEST
+
 START_TEST(table_of_gates_elsewhere_is_found_and_read)
 {
 	uint8_t page[4096];
@@ -363,6 +370,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, gate_that_user_mode_may_call_is_found);
 	tcase_add_test(t,
 		system_vector_may_have_a_hypervisors_handler_and_no_other);
+	tcase_add_test(t, device_vector_may_not_have_a_hypervisors_handler);
 	tcase_add_test(t, table_of_gates_elsewhere_is_found_and_read);
 	tcase_add_test(t, alias_of_the_table_of_gates_is_legal);
 	tcase_add_test(t, entry_register_elsewhere_is_found);
