@@ -13,6 +13,8 @@
 #define PAGE_MASK	(~(uint64_t)(PAGE - 1))
 #define TABLES_MAX	4096u		/* page tables of one segment */
 #define SITE_MAX	256u
+#define INT3		0xccu
+#define READ_AGAIN_MAX	8u		/* of the guest's lists, in one look */
 #define JOIN		4u		/* equal bytes within one difference */
 
 struct page_state {
@@ -132,6 +134,7 @@ struct look {
 	const struct vhsm_kernel *kernel;
 	struct vhsm_probe_list probes;
 	bool have_probes;
+	unsigned read_again;
 	const struct vhsm_reference_segment *segment;
 	size_t base;			/* the segment's first page state */
 	uint64_t next;			/* guest address that comes next */
@@ -148,6 +151,24 @@ static const struct vhsm_probe_list *probes(struct look *look)
 		look->have_probes = true;
 	}
 	return &look->probes;
+}
+
+/* A site is explained by the lists as they are, or, when it is patched at this
+ * moment, by lists that are newer than it. */
+static enum vhsm_explained explain_site(struct look *look,
+					const struct vhsm_site *site,
+					const uint8_t *found)
+{
+	enum vhsm_explained how = vhsm_text_explain_site(
+		look->kernel, probes(look), site, found);
+
+	if (how != VHSM_UNEXPLAINED || found[0] != INT3 || look->error ||
+	    look->read_again == READ_AGAIN_MAX)
+		return how;
+	look->read_again++;
+	vhsm_probe_list_deinit(&look->probes);
+	look->have_probes = false;
+	return vhsm_text_explain_site(look->kernel, probes(look), site, found);
 }
 
 static void add_difference(struct look *look, uint64_t va, uint64_t len)
@@ -206,7 +227,7 @@ static uint64_t explain(struct look *look, uint64_t va, const uint8_t *copy,
 	if (site &&
 	    site_bytes(look, site, va & PAGE_MASK, copy, found, &own)) {
 		enum vhsm_explained how = own ? VHSM_EXPLAINED_NOW :
-			vhsm_text_explain_site(k, probes(look), site, found);
+			explain_site(look, site, found);
 
 		*now |= how == VHSM_EXPLAINED_NOW;
 		if (how != VHSM_UNEXPLAINED)
