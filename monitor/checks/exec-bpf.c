@@ -19,15 +19,20 @@ struct bpf {
 	const struct vhsm_kernel *kernel;
 };
 
-/* A pack is a huge page for each node of memory there may be (core.c:
- * BPF_PROG_PACK_SIZE), or one small page where huge ones cannot be had. */
-static uint64_t pack_len(const struct vhsm_kernel *k, uint64_t start)
+/*
+ * A pack is as long as a huge page for each node of memory there may be (core.c:
+ * BPF_PROG_PACK_SIZE), wherever it begins: module_alloc promises a small page's
+ * alignment only.  Kernels that ask for huge pages, and take one small page
+ * where these cannot be had (5.18), keep the length in bpf_prog_pack_size.
+ */
+static uint64_t pack_len(const struct vhsm_kernel *k)
 {
-	uint64_t at;
+	uint64_t at, len;
 	uint32_t nodes = 1;
 
-	if (start & (HUGE_PAGE - 1))
-		return PAGE;
+	if (!vhsm_kernel_symbol(k, "bpf_prog_pack_size", &at) &&
+	    !vhsm_kernel_read_u64(k, at, &len) && len <= NODES_MAX * HUGE_PAGE)
+		return len;
 	if (vhsm_kernel_symbol(k, "nr_node_ids", &at) ||
 	    vhsm_kernel_read_u32(k, at, &nodes) || !nodes || nodes > NODES_MAX)
 		nodes = 1;
@@ -43,8 +48,7 @@ static int visit_pack(uint64_t va, void *arg)
 				    &start))
 		return -EFAULT;
 	start &= ~(PAGE - 1);
-	return vhsm_owners_add(b->owners, start, pack_len(b->kernel, start),
-			       "bpf");
+	return vhsm_owners_add(b->owners, start, pack_len(b->kernel), "bpf");
 }
 
 static int visit_image(uint64_t va, void *arg)

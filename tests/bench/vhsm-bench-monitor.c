@@ -18,7 +18,7 @@ static const char usage[] =
 "Measures fingerprints and sweeps of a made-up guest, and the quick checks on\n"
 "a recording (vhsm-inspect record).  Medians; ratios of neighbours in time.\n"
 "\n"
-"  --quick          a guest of 128 MiB instead of 512, fewer rounds\n"
+"  --quick          a guest of 256 MiB instead of 512, fewer rounds\n"
 "  --rounds N       1..64 (9)\n"
 "  --image FILE     the recording\n"
 "  --kernel FILE    the kernel of the guest in it\n"
@@ -83,7 +83,7 @@ static void read_options(struct bench_monitor *b, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'q':
-			b->memory_mib = 128;
+			b->memory_mib = 256;
 			b->rounds = 5;
 			break;
 		case 'r': b->rounds = (unsigned)strtoul(optarg, NULL, 10);
