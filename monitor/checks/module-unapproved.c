@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "checks.h"
@@ -35,7 +36,8 @@ struct known {
 };
 
 struct state {
-	struct vhsm_modules *modules;
+	struct vhsm_modules *modules;	/* NULL: none is approved */
+	size_t count;			/* of them */
 	const struct vhsm_page_key *page_key;	/* NULL: none is known again */
 	struct vhsm_grace grace;	/* of those in between */
 	/* by number in the file: */
@@ -50,6 +52,11 @@ struct run {
 	struct vhsm_module_where where;
 	unsigned reports;
 };
+
+static int find(const struct state *s, const char *name)
+{
+	return s->modules ? vhsm_modules_find(s->modules, name) : -ENOENT;
+}
 
 static void report(struct run *r, const struct vhsm_module *m,
 		   struct vhsm_finding *f)
@@ -159,7 +166,7 @@ static void remember(const struct state *s, struct known *k, const uint8_t *is,
 
 static void forget_all(struct state *s)
 {
-	for (size_t i = 0; i < vhsm_modules_count(s->modules); i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		free(s->known[i].hash);
 		s->known[i].hash = NULL;
 	}
@@ -223,7 +230,7 @@ static int check_text(struct run *r, const struct vhsm_module *m, size_t number,
 
 static int check_module(struct run *r, const struct vhsm_module *m, char *why)
 {
-	int number = vhsm_modules_find(r->state->modules, m->name);
+	int number = find(r->state, m->name);
 
 	r->sweep->objects++;
 	if (number < 0) {
@@ -245,12 +252,12 @@ static int check_list(struct run *r, const struct vhsm_module_list *list,
 		      char *why)
 {
 	struct state *s = r->state;
-	size_t len = vhsm_modules_count(s->modules) * sizeof(*s->base);
+	size_t len = s->count * sizeof(*s->base);
 	int rc = 0;
 
 	memset(s->base, 0, len);
 	for (size_t i = 0; i < list->count; i++) {
-		int n = vhsm_modules_find(s->modules, list->module[i].name);
+		int n = find(s, list->module[i].name);
 
 		if (n >= 0 && !s->base[n])
 			s->base[n] = list->module[i].base;
@@ -297,7 +304,7 @@ static void close_check(void *state)
 
 	if (!s)
 		return;
-	if (s->modules && s->known)
+	if (s->known)
 		forget_all(s);
 	vhsm_modules_close(&s->modules);
 	free(s->base);
@@ -306,17 +313,20 @@ static void close_check(void *state)
 	free(s);
 }
 
+/* A baseline that was made without modules has no file of them: then a module
+ * in the guest is one too many. */
 static int open_modules(struct state *s, const struct vhsm_check_setup *setup,
 			char *why)
 {
 	char path[4096];
-	size_t count;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/modules",
 			     setup->baseline_dir) >= sizeof(path)) {
 		snprintf(why, VHSM_CHECK_WHY_LEN, "the baseline's path is too long");
 		return -ENAMETOOLONG;
 	}
+	if (access(path, F_OK) && errno == ENOENT)
+		return 0;
 	s->modules = vhsm_modules_open(path, why);
 	if (!s->modules)
 		return -EINVAL;
@@ -327,11 +337,15 @@ static int open_modules(struct state *s, const struct vhsm_check_setup *setup,
 			 vhsm_modules_release(s->modules));
 		return -EINVAL;
 	}
-	s->page_key = setup->page_key;
-	count = vhsm_modules_count(s->modules) + 1;
-	s->base = calloc(count, sizeof(*s->base));
-	s->last_base = calloc(count, sizeof(*s->last_base));
-	s->known = calloc(count, sizeof(*s->known));
+	s->count = vhsm_modules_count(s->modules);
+	return 0;
+}
+
+static int make_room(struct state *s, char *why)
+{
+	s->base = calloc(s->count + 1, sizeof(*s->base));
+	s->last_base = calloc(s->count + 1, sizeof(*s->last_base));
+	s->known = calloc(s->count + 1, sizeof(*s->known));
 	if (s->base && s->last_base && s->known)
 		return 0;
 	snprintf(why, VHSM_CHECK_WHY_LEN, "no memory");
@@ -354,7 +368,10 @@ static int open_check(const struct vhsm_check_setup *setup, void **state,
 		snprintf(why, VHSM_CHECK_WHY_LEN, "no memory");
 		return -ENOMEM;
 	}
+	s->page_key = setup->page_key;
 	rc = open_modules(s, setup, why);
+	if (rc == 0)
+		rc = make_room(s, why);
 	if (rc) {
 		close_check(s);
 		return rc;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "module-fixture.h"
 #include "module-list.h"
@@ -214,6 +215,18 @@ START_TEST(module_of_another_name_is_found_in_any_state)
 }
 END_TEST
 
+START_TEST(without_a_file_of_modules_none_is_approved)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/modules", m.t.dir);
+	ck_assert_int_eq(unlink(path), 0);
+	one_finding(unapproved, "module " MODULE_NAME, "not in the baseline");
+	module_fixture_list(&m, NULL, 0);
+	nothing(unapproved);
+}
+END_TEST
+
 START_TEST(name_of_a_guest_is_made_printable)
 {
 	module_fixture_describe(&m, m.va, "ev\x1b[2J\n");
@@ -358,6 +371,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, text_that_was_right_once_is_looked_at_again);
 	tcase_add_test(t, code_behind_the_text_is_found);
 	tcase_add_test(t, module_of_another_name_is_found_in_any_state);
+	tcase_add_test(t, without_a_file_of_modules_none_is_approved);
 	tcase_add_test(t, name_of_a_guest_is_made_printable);
 	tcase_add_test(t,
 		text_of_a_module_that_loads_is_looked_at_when_it_stays);
