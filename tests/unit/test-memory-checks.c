@@ -163,7 +163,8 @@ static void put(int which, uint64_t physical)
 	if (which == 0)
 		guest_fixture_write(&f.guest, physical, MARKER, strlen(MARKER));
 	else
-		guest_fixture_write(&f.guest, physical, key, sizeof(key));
+		/* one window, so that no other is found in its place */
+		guest_fixture_write(&f.guest, physical, key, VHSM_WINDOW_LEN);
 }
 
 START_TEST(nothing_is_found_where_nothing_is)
