@@ -33,6 +33,21 @@ static void notify_later(struct vhsm_watched *w, const char *uid)
 		 "%s", uid);
 }
 
+/* What an earlier finding brought about answers this one, too. */
+static void in_effect_tell(struct vhsm_watched *w,
+			   const struct vhsm_finding *f, const char *uid)
+{
+	uint32_t set = vhsm_policy_reactions(&w->policy, f->check) &
+		w->incident.done;
+	int reaction;
+
+	while (w->incident.open && (reaction = vhsm_ladder_first(set)) >= 0) {
+		set &= ~(1u << reaction);
+		vhsm_reactions_acted(w, uid, reaction, true, "in effect since "
+				     "alert %s", w->incident.uid);
+	}
+}
+
 static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
 		     char uid[VHSM_ALERT_UID_LEN])
 {
@@ -56,6 +71,7 @@ static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
 		vhsm_log(LOG_ALERT, "%s (ID %u): %s: %s; alert %s",
 			 guest.name, guest.domid,
 			 vhsm_check_by_number(f->check)->name, f->object, uid);
+		in_effect_tell(w, f, uid);
 		notify_later(w, uid);
 	}
 	return 0;

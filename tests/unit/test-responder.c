@@ -86,6 +86,10 @@ START_TEST(tampering_stops_the_keys_before_anything_slow)
 	ck_assert_int_eq(revokes, 1);
 	ck_assert_uint_eq(alert_count("syscall-table"), 1);
 	ck_assert_str_eq(level, "revoked");
+	/* Another thing is another alert, which says what is in effect. */
+	finding(VHSM_CHECK_CPU_ENTRY, "LSTAR");
+	until(alert_count("in effect since") == 1);
+	ck_assert_int_eq(revokes, 1);
 }
 END_TEST
 
