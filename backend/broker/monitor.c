@@ -29,6 +29,6 @@ int vhsm_monitor_read(const char *dir, const char *name, bool *demand,
 		snprintf(why, VHSM_TEXT_MAX, "monitor=%s: %.120s", name, text);
 		return ret;
 	}
-	*demand = policy.lease_ms > 0;
+	*demand = vhsm_policy_lease(&policy) > 0;
 	return 0;
 }
