@@ -115,6 +115,7 @@ void vhsm_reactions_begin(struct vhsm_watched *w, uint32_t set,
 static void failed(struct vhsm_watched *w, int reaction, const char *error)
 {
 	w->incident.tries[reaction]++;
+	vhsm_log(LOG_ERR, "%s: %s", w->domain.name, error);
 	vhsm_reactions_acted(w, w->slow_uid, reaction, false, "%.150s", error);
 }
 

@@ -35,7 +35,7 @@ static int record(struct vhsm_act *act, xc_interface *xc, uint32_t domid,
 	ret = vhsm_record_write(&recording, memory, path, why);
 	vhsm_guest_memory_close(&memory);
 	if (ret)
-		return vhsm_act_fail(act, "%s: %s", path, why);
+		return vhsm_act_fail(act, "memory image: %s", why);
 	act->result = json_pack("{s:I,s:s}", "pages",
 				(json_int_t)recording.stats.pages, "path",
 				path);
