@@ -305,10 +305,17 @@ static void lease_order(struct vhsm_guest *guest,
 	const struct timeval wait = {
 		order->valid_ms / 1000, order->valid_ms % 1000 * 1000
 	};
+	uint64_t was;
 
 	if (!order->leased) {
 		event_del(guest->expiry);
 		atomic_store(&guest->gate->lease_until_ns, VHSM_LEASE_NONE);
+		return;
+	}
+	/* "Not now" of a guest that was never approved leaves it so. */
+	was = atomic_load(&guest->gate->lease_until_ns);
+	if (!order->valid_ms && (!was || was == VHSM_LEASE_NONE)) {
+		atomic_store(&guest->gate->lease_until_ns, 0);
 		return;
 	}
 	atomic_store(&guest->gate->lease_until_ns,

@@ -150,6 +150,18 @@ static int all_load(struct vhsm_alerts *alerts, char *why)
 	return all_sort(alerts);
 }
 
+/* The folder of the log, if it is only this one that is missing. */
+static int parent_make(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char dir[PATH_MAX];
+
+	if (!slash || slash == file || slash - file >= PATH_MAX)
+		return 0;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - file), file);
+	return mkdir(dir, 0750) && errno != EEXIST ? -errno : 0;
+}
+
 struct vhsm_alerts *vhsm_alerts_open(const char *dir, const char *file,
 				     char *why)
 {
@@ -167,6 +179,8 @@ struct vhsm_alerts *vhsm_alerts_open(const char *dir, const char *file,
 		r = fail(why, -ENAMETOOLONG, "%s: too long", dir);
 	} else {
 		r = vhsm_file_make_dir(dir);
+		if (!r)
+			r = parent_make(file);
 		if (r)
 			fail(why, r, "%s: %s", dir, strerror(-r));
 		else

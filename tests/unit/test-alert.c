@@ -54,7 +54,7 @@ static void setup(void)
 	memset(dir + strlen(dir) - 6, 'X', 6);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(store, sizeof(store), "%s/alerts", dir);
-	snprintf(log_path, sizeof(log_path), "%s/alerts.jsonl", dir);
+	snprintf(log_path, sizeof(log_path), "%s/log/alerts.jsonl", dir);
 	memset(policy.command, 0, sizeof(policy.command));
 	store_open();
 }
@@ -369,6 +369,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_set_timeout(tc, 120);		/* files are synchronised */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc,
 		an_alert_has_what_the_class_detection_finding_requires);
