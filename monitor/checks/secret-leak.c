@@ -225,7 +225,10 @@ static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 			break;
 		if (there != s->next) {
 			s->next = there - 1;	/* it may not be wanted */
-			continue;
+			if (now_ns() < sweep->deadline_ns)
+				continue;
+			s->next++;
+			break;
 		}
 		r = search_frame(s, sweep, s->next, frames);
 		if (r) {

@@ -287,7 +287,7 @@ static int yara_run(void *state, struct vhsm_sweep *sweep, char *why)
 		if (y->len)
 			r = vhsm_yara_scan(y->rules, y->buffer, y->len,
 					   found_match, y);
-		if ((y->len || ++turns % 64 == 0) &&
+		if ((y->len || there == y->next || ++turns % 64 == 0) &&
 		    now_ns() >= sweep->deadline_ns)
 			break;
 	}

@@ -51,6 +51,10 @@ struct vhsm_guest_memory {
 	unsigned chunk_count;		/* in use, the first ones */
 	uint64_t tick;
 	uint16_t bucket[GUEST_BUCKETS];
+	uint8_t *hole;			/* a bit for each chunk: no frame of it
+					 * was there */
+	uint64_t hole_len;		/* bytes */
+	uint64_t hole_at;		/* which forget_oldest forgets next */
 };
 
 /* Sets up what is guest-memory.c's own, once the kind's members are set: 0 or

@@ -4,8 +4,9 @@
  * kind of memory was opened.
  *
  * A chunk is found by a hash of its number; the one longest unused makes room.
- * A chunk without any frame is kept as well, so that pointers into nowhere cost
- * a system call once.
+ * That a chunk has no frame at all is kept in a map of its own: a PVH guest's
+ * frames end below 4 GiB whatever its size, and the holes between must not
+ * push out what is there.
  *
  * A mapping outlives what the guest does with the frame: one that it gave back
  * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
@@ -18,11 +19,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEXT_LOADS 4u			/* system calls of one search for the
+					 * next frame */
+
 int guest_memory_init(struct vhsm_guest_memory *m)
 {
 	m->chunk = calloc(m->chunk_max ? m->chunk_max : 1, sizeof(*m->chunk));
 	memset(m->bucket, 0xff, sizeof(m->bucket));
-	return m->chunk ? 0 : -ENOMEM;
+	if (m->chunk_pages)
+		m->hole_len = m->frames / m->chunk_pages / 8 + 1;
+	m->hole = calloc(1, m->hole_len + 1);
+	return m->chunk && m->hole ? 0 : -ENOMEM;
+}
+
+static bool is_hole(const struct vhsm_guest_memory *m, uint64_t number)
+{
+	return m->hole[number / 8] >> (number % 8) & 1;
 }
 
 static unsigned bucket_of(uint64_t number)
@@ -92,6 +104,10 @@ static struct guest_chunk *load_chunk(struct vhsm_guest_memory *m,
 	if (m->load(m, number * m->chunk_pages, m->chunk_pages, &c->bytes,
 		    c->present))
 		return NULL;
+	if (!c->bytes && !m->zeros) {
+		m->hole[number / 8] |= (uint8_t)(1u << (number % 8));
+		return NULL;
+	}
 	c->number = number;
 	c->made = m->tick;
 	c->next = *bucket;
@@ -119,33 +135,39 @@ static const uint8_t *page_of(const struct vhsm_guest_memory *m,
 const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 {
 	struct guest_chunk *c;
+	uint64_t number;
 	unsigned page;
 
 	if (gfn >= m->frames || !m->chunk_pages)
 		return NULL;
 	page = (unsigned)(gfn % m->chunk_pages);
 	m->tick++;
-	c = find_chunk(m, gfn / m->chunk_pages);
+	number = gfn / m->chunk_pages;
+	c = find_chunk(m, number);
 	if (c && (is_present(c, page) || !m->appeared))
 		return page_of(m, c, page);
-	if (c && !m->appeared(m, gfn))
+	if ((c || is_hole(m, number)) &&
+	    (!m->appeared || !m->appeared(m, gfn)))
 		return NULL;
 	if (c)
 		drop_chunk(m, (uint16_t)(c - m->chunk));
-	c = load_chunk(m, gfn / m->chunk_pages);
+	m->hole[number / 8] &= (uint8_t)~(1u << (number % 8));
+	c = load_chunk(m, number);
 	return c ? page_of(m, c, page) : NULL;
 }
 
 uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *m, uint64_t gfn)
 {
+	unsigned page, loads = 0;
 	struct guest_chunk *c;
-	unsigned page;
 
-	while (m->chunk_pages && gfn < m->frames) {
+	while (m->chunk_pages && gfn < m->frames && loads < NEXT_LOADS) {
 		m->tick++;
 		c = find_chunk(m, gfn / m->chunk_pages);
-		if (!c)
+		if (!c && !is_hole(m, gfn / m->chunk_pages)) {
 			c = load_chunk(m, gfn / m->chunk_pages);
+			loads++;
+		}
 		if (c)
 			c->used = m->tick;
 		page = (unsigned)(gfn % m->chunk_pages);
@@ -156,7 +178,7 @@ uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *m, uint64_t gfn)
 		if (!c || !c->bytes)
 			gfn += m->chunk_pages - page;
 	}
-	return m->frames;
+	return gfn < m->frames ? gfn : m->frames;
 }
 
 int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,
@@ -192,6 +214,7 @@ void vhsm_guest_memory_forget(struct vhsm_guest_memory *m)
 {
 	while (m->chunk_count)
 		drop_chunk(m, (uint16_t)(m->chunk_count - 1));
+	memset(m->hole, 0, m->hole_len);
 }
 
 void vhsm_guest_memory_forget_oldest(struct vhsm_guest_memory *m,
@@ -201,6 +224,10 @@ void vhsm_guest_memory_forget_oldest(struct vhsm_guest_memory *m,
 
 	while (count--)
 		drop_chunk(m, oldest_chunk(m, true));
+	for (count = m->hole_len / share + 1; count; count--) {
+		m->hole[m->hole_at] = 0;
+		m->hole_at = (m->hole_at + 1) % (m->hole_len + 1);
+	}
 }
 
 /* Visits the runs of pages that are there among count at bytes. */
@@ -267,6 +294,7 @@ void vhsm_guest_memory_close(struct vhsm_guest_memory **memory)
 		return;
 	vhsm_guest_memory_forget(*memory);
 	free((*memory)->chunk);
+	free((*memory)->hole);
 	(*memory)->close(*memory);
 	*memory = NULL;
 }

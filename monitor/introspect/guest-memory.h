@@ -68,8 +68,10 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *, uint64_t gfn);
 /*
  * The first frame from gfn on that the guest has, or the number of frames when
  * none follows: for who reads them all, since asking Xen for each frame of a
- * hole takes longer than the memory.  A frame that came to be in what is kept
- * mapped may be passed over.
+ * hole takes longer than the memory.  A long hole is crossed in several calls:
+ * what is returned is then beyond gfn and may be no frame that is there, but
+ * none before it is.  A frame that came to be in what is kept mapped, or in a
+ * hole, may be passed over until that part is forgotten.
  */
 uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *, uint64_t gfn);
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 
 #define EXIT_USAGE	2
 #define SWEEPER_MS	60000u
+#define NICENESS	(-10)
 
 struct options {
 	const char *config;
@@ -303,6 +305,10 @@ int main(int argc, char **argv)
 	r->connect = vhsm_channel_connect_vchan;
 	LIST_INIT(&r->guests);
 	signal(SIGPIPE, SIG_IGN);
+	/* Its leases must be renewed while engines keep the processor busy; it
+	 * asks for little.  Without the privilege all is as it was. */
+	if (setpriority(PRIO_PROCESS, 0, NICENESS))
+		vhsm_log(LOG_DEBUG, "setpriority: %s", strerror(errno));
 	ret = vhsm_responder_conf_read(&r->conf, options.config,
 				       !options.config_given);
 	if (!ret)

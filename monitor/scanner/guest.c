@@ -14,9 +14,10 @@
 #include "guest-memory.h"
 #include "run.h"
 
-/* Mappings are given up now and then, so that frames which the guest gave back
- * do not stay with it for ever. */
-#define FORGET_SWEEPS	64u
+/* Mappings are given up by and by, so that frames which the guest gave back do
+ * not stay with it for ever: none is older than 64 sweeps. */
+#define FORGET_EVERY	4u
+#define FORGET_SHARE	8u
 
 struct guest {
 	struct guest_setup setup;
@@ -185,8 +186,8 @@ void guest_sweep(struct guest *g, const struct vhsm_sweep_order *o,
 		    -EFAULT)
 			g->kernel_known = false;
 	}
-	if (o->number % FORGET_SWEEPS == 0)
-		vhsm_guest_memory_forget(g->memory);
+	if (o->number % FORGET_EVERY == 0)
+		vhsm_guest_memory_forget_oldest(g->memory, FORGET_SHARE);
 	v->cpu_us = process_cpu_us();
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -115,6 +116,9 @@ static int limit_resources(char *why)
 	};
 	const struct rlimit none = { 0, 0 };
 
+	/* Where standard error is a file, a line to it fails; no reason to
+	 * die. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < COUNT(limits); i++) {
 		if (!setrlimit((__rlimit_resource_t)limits[i].resource, &none))
 			continue;

@@ -32,7 +32,9 @@ behaviour() {
 
 # What one wants to see of the lab when something failed in it.
 evidence() {
-	"$LAB_SRC/in-dom0" -t 20 'xl list; tail -n 15 /var/log/vhsmd.log
+	"$LAB_SRC/in-dom0" -t 20 'xl list; vhsmctl monitor list
+		vhsmctl alerts list; tail -n 15 /var/log/vhsmd.log
+		tail -n 15 /var/log/vhsm-responder.log
 		for g in web db; do
 			echo "--- console of $g"
 			tail -n 8 /var/log/xen/guest-$g.log

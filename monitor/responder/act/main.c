@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <xentoollog.h>
 
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
 	size_t i;
 
 	vhsm_log_init("vhsm-act", false);
+	/* The responder is in a hurry; what runs for seconds is not. */
+	setpriority(PRIO_PROCESS, 0, 0);
 	if (argc != 2) {
 		fputs("vhsm-act is run by vhsm-responder(8)\n", stderr);
 		return EXIT_FAILURE;
