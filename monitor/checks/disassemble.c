@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of a finding as a person reads them; libcapstone. */
 #include <capstone/capstone.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,20 +23,11 @@ static void disassemble(csh handle, cs_insn *insn, const uint8_t *bytes,
 {
 	char line[256];
 
-	while (len) {
-		if (cs_disasm_iter(handle, &bytes, &len, &address, insn)) {
-			snprintf(line, sizeof(line), "%llx  %s%s%s\n",
-				 (unsigned long long)insn->address,
-				 insn->mnemonic, insn->op_str[0] ? " " : "",
-				 insn->op_str);
-		} else {
-			/* Cut off by the end of the evidence, or no code. */
-			snprintf(line, sizeof(line), "%llx  .byte 0x%02x\n",
-				 (unsigned long long)address, *bytes);
-			bytes++;
-			len--;
-			address++;
-		}
+	/* Ends where the evidence cuts an instruction off, or is no code. */
+	while (len && cs_disasm_iter(handle, &bytes, &len, &address, insn)) {
+		snprintf(line, sizeof(line), "%llx  %s%s%s\n",
+			 (unsigned long long)insn->address, insn->mnemonic,
+			 insn->op_str[0] ? " " : "", insn->op_str);
 		if (!add_line(text, size, line))
 			return;
 	}

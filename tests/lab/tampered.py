@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """How long it took from a tampering to its alert and to the keys' end, of what
-tamper in the guest says and of the alert.  Both domains' clocks are Xen's.
+tamper in the guest says and of the alert.
+
+The guest's clock and dom0's differ, but the first refusal is the next use after
+the gate was shut, which the alert has by dom0's clock: that ties them together,
+to within one use.
 
   tampered.py TAMPER ALERT              a line for a person
   tampered.py --row CHECK TAMPER ALERT  a line of detections.jsonl
@@ -17,7 +21,11 @@ def load(path):
 
 
 def alert_ms(tamper, alert):
-    return alert["finding_info"]["created_time"] - tamper["tampered_ms"]
+    shut = [a["time"] for a in alert["unmapped"]["actions"] if a["done"]]
+    if tamper["denied_ms"] is None or not shut:
+        return None
+    return tamper["denied_ms"] - (min(shut) -
+                                  alert["finding_info"]["created_time"])
 
 
 def seconds(ms):

@@ -181,7 +181,7 @@ START_TEST(every_status_has_a_name_and_an_advice)
 		ck_assert(islower((unsigned char)text[0]) ||
 			  !strncmp(text, "RSA", 3));
 	}
-	ck_assert_uint_eq(known, 25);
+	ck_assert_uint_eq(known, 29);
 	ck_assert_int_eq(vhsm_status_error(VHSM_S_OK), 0);
 	ck_assert_int_eq(vhsm_status_error(VHSM_S_NO_KEY), -VHSM_E_NO_KEY);
 	ck_assert_str_eq(vhsm_strerror(-VHSM_E_FORKED),
