@@ -5,7 +5,9 @@
  *
  * One header, then tables of fixed-size records at offsets that are multiples
  * of 8, in the machine's byte order (x86-64 only).  A string is the offset of
- * its first byte in the table of strings, which ends with a NUL.
+ * its first byte in the table of strings, which ends with a NUL.  Zeros fill
+ * the last page: a monitor domain has the file as a disk, which is as long in
+ * whole sectors.
  */
 #ifndef VHSM_REFERENCE_FILE_H
 #define VHSM_REFERENCE_FILE_H
@@ -16,6 +18,7 @@
 #define REFERENCE_MAGIC		"VHSMREF"	/* with its NUL, 8 bytes */
 #define REFERENCE_VERSION	1u
 #define REFERENCE_MAX_LEN	(64u << 20)	/* bytes */
+#define REFERENCE_ALIGN		4096u		/* of its length */
 #define REFERENCE_RELEASE_LEN	64u		/* bytes, with the NUL */
 #define REFERENCE_NOTHING	UINT32_MAX	/* no bytes; end of a chain */
 

@@ -122,25 +122,36 @@ static const char *segments_find(struct vhsm_reference *reference)
 	return NULL;
 }
 
+/* Of a file or a disk, in bytes, or -errno. */
+static int64_t file_length(int fd)
+{
+	struct stat st;
+	off_t len;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return -EINVAL;
+	len = lseek(fd, 0, SEEK_END);
+	if (len < 0)
+		return -errno;
+	return len == 0 || len > REFERENCE_MAX_LEN ? -EINVAL : len;
+}
+
 /* Maps path: its length, or -errno. */
 static int64_t map_file(const char *path, const void **map)
 {
-	struct stat st;
 	int64_t r;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st)) {
-		r = -errno;
-	} else if (!S_ISREG(st.st_mode) || st.st_size == 0 ||
-		   st.st_size > REFERENCE_MAX_LEN) {
-		r = -EINVAL;
-	} else {
-		*map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-			    fd, 0);
-		r = *map == MAP_FAILED ? -errno : st.st_size;
+	r = file_length(fd);
+	if (r > 0) {
+		*map = mmap(NULL, (size_t)r, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (*map == MAP_FAILED)
+			r = -errno;
 	}
 	close(fd);
 	return r;

@@ -29,7 +29,7 @@
 
 struct vhsm_reference;
 
-/* Maps the file; NULL with why (VHSM_REFERENCE_WHY_LEN). */
+/* Maps the file, or the disk that it is; NULL with why (VHSM_REFERENCE_WHY_LEN). */
 struct vhsm_reference *vhsm_reference_open(const char *path, char *why);
 void vhsm_reference_close(struct vhsm_reference **);
 

@@ -164,7 +164,7 @@ static void make_header(const struct vhsm_builder *b, const struct symbols *s,
 	h->hash = place(&end, s->hash_len, sizeof(*s->hash));
 	h->strings = place(&end, s->string_len, 1);
 	h->layout = place(&end, VHSM_LAYOUT_COUNT, sizeof(b->layout[0]));
-	h->file_len = end;
+	h->file_len = (end + REFERENCE_ALIGN - 1) & ~(REFERENCE_ALIGN - 1ull);
 }
 
 /* Zeros up to the next multiple of 8. */
@@ -217,7 +217,8 @@ static int write_file(const struct vhsm_builder *b, const struct symbols *s,
 	put(file, s->hash, s->hash_len * sizeof(*s->hash));
 	put(file, s->string, s->string_len);
 	put(file, b->layout, sizeof(b->layout));
-	if (ferror(file) || fflush(file) || fsync(fileno(file)))
+	if (ferror(file) || fflush(file) ||
+	    ftruncate(fileno(file), (off_t)h->file_len) || fsync(fileno(file)))
 		return errno ? -errno : -EIO;
 	return 0;
 }

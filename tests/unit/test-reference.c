@@ -127,6 +127,18 @@ START_TEST(segments_are_what_stays_and_what_boot_fills)
 }
 END_TEST
 
+/* A disk has whole sectors, and the reference must be as long as it. */
+START_TEST(a_reference_has_whole_pages)
+{
+	struct stat st;
+
+	write_and_open();
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_gt(st.st_size, 0);
+	ck_assert_int_eq(st.st_size % 4096, 0);
+}
+END_TEST
+
 /* What the reference expects of memory, and what the file has, with the
  * relocations applied one by one. */
 static void check_expected(uint64_t start, size_t len)
@@ -456,6 +468,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, segments_are_what_stays_and_what_boot_fills);
+	tcase_add_test(tests, a_reference_has_whole_pages);
 	tcase_add_test(tests, expected_bytes_are_relocated_even_when_cut);
 	tcase_add_test(tests, only_relocations_within_segments_are_kept);
 	tcase_add_test(tests, symbols_are_found_by_name_and_by_address);

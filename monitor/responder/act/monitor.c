@@ -2,11 +2,11 @@
 /*
  * monitor.c - makes and removes a guest's monitor domain.
  *
- * The domain is PV, has no device but its console, and may map the one guest
- * that is its target and nothing else: the hypervisor gives it that by
- * XEN_DOMCTL_set_target, and its own kernel refuses all others once it finds
- * ~/target, for which it looks when its privcmd driver is loaded.  So both are
- * set before it runs.
+ * The domain is PV, has no device but its console and a disk that cannot be
+ * written, and may map the one guest that is its target and nothing else: the
+ * hypervisor gives it that by XEN_DOMCTL_set_target, and its own kernel refuses
+ * all others once it finds ~/target, for which it looks when its privcmd driver
+ * is loaded.  So both are set before it runs.
  */
 #include <config.h>
 
@@ -25,19 +25,28 @@
 
 #include "act.h"
 #include "cpio.h"
+#include "disk.h"
 #include "vhsm-paths.h"
 
-/* ramfs: the other kind takes half of the memory for files, no more, and the
- * baseline is larger than all the rest. */
-#define CMDLINE "console=hvc0 loglevel=4 panic=1 rootfstype=ramfs"
+/*
+ * ramfs: the other kind takes half of the memory for files, no more.  The rest
+ * saves memory, and takes away what the domain has no use for: locked down, the
+ * kernel has no tracing files, which alone are 8 MiB.
+ */
+#define CMDLINE "console=hvc0 loglevel=4 panic=1 rootfstype=ramfs nr_cpus=1 " \
+		"lockdown=confidentiality cgroup_disable=memory audit=0 " \
+		"apparmor=0 ipv6.disable=1"
 #define WEIGHT	1024			/* of the scheduler; others have 256 */
+
+/* Larger than all the rest, and the monitor's disk: what it has read of it, it
+ * can give up again. */
+#define REFERENCE "reference"
 
 /* In the monitor below /baseline; where it comes from. */
 static const struct {
 	const char *name;
 	bool needed;
 } files[] = {
-	{ "reference", true },
 	{ "modules", false },
 	{ "manifest.json", true },
 	{ "rules.yar", false },
@@ -53,6 +62,7 @@ struct start {
 	const char *work;		/* folder for the image */
 	uint64_t memory_kib;
 	char image[PATH_MAX];		/* what it boots */
+	struct act_disk disk;		/* its reference */
 };
 
 static int file_add(struct vhsm_act *act, struct vhsm_cpio *cpio,
@@ -151,6 +161,11 @@ static void config_fill(libxl_domain_config *config, const struct start *start)
 	 * for little: four times what a domain has otherwise. */
 	build->sched_params.weight = WEIGHT;
 	libxl_defbool_set(&build->claim_mode, false);
+	config->disks = calloc(1, sizeof(*config->disks));
+	if (config->disks) {
+		config->num_disks = 1;
+		act_disk_describe(&start->disk, config->disks);
+	}
 	config->on_poweroff = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
 	config->on_reboot = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
 	config->on_watchdog = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
@@ -195,6 +210,8 @@ static int domain_make(struct vhsm_act *act, const struct start *start)
 		return vhsm_act_fail(act, "%s cannot be created: %s",
 				     start->name, vhsm_act_xl_error(ret));
 	ret = target_set(act, domid, start->guest);
+	if (!ret)
+		ret = act_disk_join(act, &start->disk, domid);
 	if (!ret && libxl_domain_unpause(act->xl, domid, NULL))
 		ret = vhsm_act_fail(act, "%s cannot be unpaused", start->name);
 	if (ret)
@@ -230,6 +247,25 @@ static int domains_destroy(struct vhsm_act *act, const char *name, bool prefix)
 	return ret;
 }
 
+static int start_make(struct vhsm_act *act, struct start *start)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	if (snprintf(path, sizeof(path), "%s/" REFERENCE, start->baseline) >=
+	    (int)sizeof(path))
+		return vhsm_act_fail(act, "baseline: name too long");
+	ret = act_disk_open(act, &start->disk, path);
+	if (ret)
+		return ret;
+	ret = image_make(act, start);
+	if (!ret)
+		ret = domain_make(act, start);
+	unlink(start->image);
+	act_disk_close(&start->disk);
+	return ret;
+}
+
 int vhsm_act_monitor_start(struct vhsm_act *act)
 {
 	struct start start = { 0 };
@@ -255,10 +291,7 @@ int vhsm_act_monitor_start(struct vhsm_act *act)
 	/* One that a start which was given up has left. */
 	ret = domains_destroy(act, start.name, false);
 	if (!ret)
-		ret = image_make(act, &start);
-	if (!ret)
-		ret = domain_make(act, &start);
-	unlink(start.image);
+		ret = start_make(act, &start);
 	return ret;
 }
 
