@@ -7,8 +7,8 @@ The guest's clock and dom0's differ, but the first refusal is the next use after
 the gate was shut, which the alert has by dom0's clock: that ties them together,
 to within one use.
 
-  tampered.py TAMPER ALERT              a line for a person
-  tampered.py --row CHECK TAMPER ALERT  a line of detections.jsonl
+  tampered.py TAMPER ALERTS             a line for a person, of the first alert
+  tampered.py --row CHECK TAMPER ALERTS a line of detections.jsonl
   tampered.py --table FILE              these lines as a table
 """
 import json
@@ -20,12 +20,23 @@ def load(path):
         return json.load(f)
 
 
-def alert_ms(tamper, alert):
-    shut = [a["time"] for a in alert["unmapped"]["actions"] if a["done"]]
+def load_alerts(path):
+    """The alerts of "list --json", the one created first in front."""
+    with open(path) as f:
+        alerts = [json.loads(line) for line in f if line.startswith("{")]
+    return sorted(alerts, key=created)
+
+
+def created(alert):
+    return alert["finding_info"]["created_time"]
+
+
+def alert_ms(tamper, alert, alerts):
+    shut = [a["time"] for one in alerts for a in one["unmapped"]["actions"]
+            if a["done"]]
     if tamper["denied_ms"] is None or not shut:
         return None
-    return tamper["denied_ms"] - (min(shut) -
-                                  alert["finding_info"]["created_time"])
+    return tamper["denied_ms"] - (min(shut) - created(alert))
 
 
 def seconds(ms):
@@ -33,20 +44,22 @@ def seconds(ms):
 
 
 def sentence(tamper_path, alert_path):
-    tamper, alert = load(tamper_path), load(alert_path)
+    tamper, alerts = load(tamper_path), load_alerts(alert_path)
     print(f"from the tampering: alert after "
-          f"{seconds(alert_ms(tamper, alert))} s, last signature after "
+          f"{seconds(alert_ms(tamper, alerts[0], alerts))} s, last use after "
           f"{seconds(tamper['last_ms'])} s ({tamper['after']} of them), "
           f"first refusal after {seconds(tamper['denied_ms'])} s")
 
 
 def row(check, tamper_path, alert_path):
-    tamper, alert = load(tamper_path), load(alert_path)
+    tamper, alerts = load(tamper_path), load_alerts(alert_path)
+    alert = [a for a in alerts
+             if a["finding_info"]["analytic"]["name"] == check][-1]
     print(json.dumps({
         "check": check,
         "technique": alert["finding_info"]["attacks"][0]["technique"]["uid"],
         "object": alert["evidences"][0]["data"]["object"],
-        "alert_ms": alert_ms(tamper, alert),
+        "alert_ms": alert_ms(tamper, alert, alerts),
         "last_ms": tamper["last_ms"],
         "denied_ms": tamper["denied_ms"],
     }))
