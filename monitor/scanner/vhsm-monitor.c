@@ -110,7 +110,8 @@ int main(int argc, char **argv)
 {
 	struct options o = { .baseline_dir = "/baseline", .channel_fd = -1,
 			     .confirm_ms = CONFIRM_MS };
-	struct session_setup setup = { .lock = monitor_lock };
+	/* What it has is in reach to the end: the channel is never closed. */
+	static struct session_setup setup = { .lock = monitor_lock };
 	char why[GUEST_WHY_LEN] = "";
 	int r = parse(argc, argv, &o);
 
