@@ -45,6 +45,7 @@ static const struct {
 
 static struct vhsm_engine engine;
 static struct vhsm_engine_stats stats;
+static struct vhsm_gate gate = { .epoch = 1, .lease_until_ns = VHSM_LEASE_NONE };
 static uint32_t handle[KEYS];
 static int vault_end;			/* of the refusals' socket */
 static int event_fd;			/* the guest's notifications */
@@ -130,6 +131,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	engine.ops = &fuzz_transport;
 	engine.stats = &stats;
 	vhsm_epoch_init(&engine.epoch);
+	vhsm_guard_init(&engine.guard, &gate);
 	vhsm_refusals_init(&engine.refusals, pair[0]);
 	MUST(!vhsm_keys_init(&engine.keys, &engine.epoch));
 	for (i = 0; i < KEYS; i++)
