@@ -43,6 +43,7 @@ static const struct option_row rows[] = {
 	VALUE("store", store),
 	VALUE("libexec-dir", libexec_dir),
 	VALUE("kernel", kernel),
+	VALUE("guest-kernel", guest_kernel),
 	VALUE("ramdisk", ramdisk),
 	VALUE("cmdline", cmdline),
 	VALUE("modules", modules),

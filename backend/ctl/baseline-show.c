@@ -161,6 +161,7 @@ static void print_manifest(const json_t *manifest, const char *digest,
 	const json_t *boot = json_object_get(manifest, "boot");
 	const json_t *files = json_object_get(manifest, "files");
 	const char *ramdisk = ctl_text(boot, "ramdisk");
+	const char *starts = ctl_text(boot, "starts");
 	json_t *entry;
 	size_t i;
 
@@ -168,7 +169,10 @@ static void print_manifest(const json_t *manifest, const char *digest,
 	printf("manifest     %s\n", digest);
 	printf("made         %s\n", ctl_text(manifest, "made"));
 	printf("kernel       Linux %s\n             %s\n",
-	       ctl_text(manifest, "release"), ctl_text(boot, "kernel"));
+	       ctl_text(manifest, "release"),
+	       *starts ? starts : ctl_text(boot, "kernel"));
+	if (*starts)
+		printf("started by   %s\n", ctl_text(boot, "kernel"));
 	printf("ramdisk      %s\n", *ramdisk ? ramdisk : "none");
 	printf("command line %s\n", ctl_text(boot, "cmdline"));
 	printf("rules        %s\n",

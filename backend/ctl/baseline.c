@@ -39,11 +39,12 @@ static enum ctl_exit make(const struct ctl_args *args)
 	} options[] = {
 		{ "--store", ctl_baseline_store(args) },
 		{ "--name", args->name }, { "--kernel", args->kernel },
+		{ "--guest-kernel", args->guest_kernel },
 		{ "--ramdisk", args->ramdisk }, { "--cmdline", args->cmdline },
 		{ "--domain", args->domain }, { "--modules", args->modules },
 		{ "--rules", args->rules },
 	};
-	const char *argv[20] = { MAKE_PROGRAM };
+	const char *argv[24] = { MAKE_PROGRAM };
 	char path[PATH_MAX];
 	size_t i, n = 1;
 
@@ -188,11 +189,13 @@ static enum ctl_exit remove_one(const struct ctl_args *args)
 
 const struct ctl_command ctl_baseline_commands[] = {
 	{ "baseline", "make",
-	  " store libexec-dir name kernel ramdisk cmdline domain modules rules json ",
+	  " store libexec-dir name kernel guest-kernel ramdisk cmdline domain modules rules json ",
 	  NULL,
 	  "baseline make --name NAME (--kernel FILE | --domain DOMAIN) ...\n\n"
 	  "Makes a baseline: of a domain as it was booted, or as its xl.cfg would\n"
 	  "boot it, or of files.\n"
+	  "  --guest-kernel FILE  the kernel, where that which --domain or --kernel\n"
+	  "                    boots is a boot loader with the kernel inside\n"
 	  "  --ramdisk FILE    of those that --domain or --kernel boots\n"
 	  "  --cmdline TEXT    the kernel's command line, exactly\n"
 	  "  --modules PATHS   modules that may be loaded: files, and folders of\n"

@@ -46,6 +46,7 @@ struct ctl_args {
 	const char *store;
 	const char *libexec_dir;
 	const char *kernel;
+	const char *guest_kernel;
 	const char *ramdisk;
 	const char *cmdline;
 	const char *modules;

@@ -20,14 +20,16 @@
  *
  *   {"format": "vhsm-baseline", "version": 1, "name": "web-6.1",
  *    "made": "2026-11-21T12:00:00Z",
- *    "boot": {"kernel": SHA256, "ramdisk": SHA256 or null, "cmdline": "..."},
+ *    "boot": {"kernel": SHA256, "ramdisk": SHA256 or null, "cmdline": "...",
+ *             "starts": SHA256},
  *    "release": "6.1.0-44-amd64",
  *    "modules": [{"name": "xen_vhsmfront", "sha256": SHA256}, ...],
  *    "files": {"reference": SHA256, "modules": SHA256, "rules.yar": SHA256},
  *    "learned": {CHECK-NAME: ..., ...},
  *    "learned_from": {"domain": UUID, "time": ...} or null}
  *
- * SHA256 is 64 hexadecimal digits.
+ * SHA256 is 64 hexadecimal digits.  boot.starts is there when what the toolstack
+ * boots is not the kernel but what starts it: then it is the kernel's image.
  */
 #ifndef VHSM_BASELINE_H
 #define VHSM_BASELINE_H

@@ -19,7 +19,8 @@
 
 struct options {
 	const char *store;
-	const char *name, *kernel, *ramdisk, *cmdline, *domain, *rules;
+	const char *name, *kernel, *guest_kernel, *ramdisk, *cmdline, *domain;
+	const char *rules;
 	char *modules;			/* separated by ',' */
 	bool json;
 };
@@ -33,8 +34,8 @@ static void progress(const char *step, void *arg)
 static int usage(FILE *out, int code)
 {
 	fputs("Usage: vhsm-baseline-make --store DIR --name NAME [--kernel FILE]\n"
-	      "         [--ramdisk FILE] [--cmdline TEXT] [--domain DOMAIN]\n"
-	      "         [--modules PATH,...] [--rules FILE] [--json]\n\n"
+	      "         [--guest-kernel FILE] [--ramdisk FILE] [--cmdline TEXT]\n"
+	      "         [--domain DOMAIN] [--modules PATH,...] [--rules FILE] [--json]\n\n"
 	      "Run by vhsmctl baseline make; see vhsmctl(8).\n", out);
 	return code;
 }
@@ -46,6 +47,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "store", required_argument, NULL, 's' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "kernel", required_argument, NULL, 'k' },
+		{ "guest-kernel", required_argument, NULL, 'g' },
 		{ "ramdisk", required_argument, NULL, 'r' },
 		{ "cmdline", required_argument, NULL, 'c' },
 		{ "domain", required_argument, NULL, 'd' },
@@ -62,6 +64,7 @@ static int parse(int argc, char **argv, struct options *options)
 		case 's': options->store = optarg; break;
 		case 'n': options->name = optarg; break;
 		case 'k': options->kernel = optarg; break;
+		case 'g': options->guest_kernel = optarg; break;
 		case 'r': options->ramdisk = optarg; break;
 		case 'c': options->cmdline = optarg; break;
 		case 'd': options->domain = optarg; break;
@@ -129,6 +132,7 @@ static int make(const struct options *options,
 	struct vhsm_baseline_parts parts = {
 		.name = options->name,
 		.kernel = options->kernel ? options->kernel : boot->kernel,
+		.guest_kernel = options->guest_kernel,
 		.ramdisk = options->ramdisk ? options->ramdisk : boot->ramdisk,
 		.cmdline = options->cmdline ? options->cmdline :
 			   boot->cmdline ? boot->cmdline : "",

@@ -20,6 +20,7 @@ struct making {
 	const struct vhsm_baseline_parts *parts;
 	char dir[PATH_MAX];		/* where it is made */
 	struct vhsm_boot boot;
+	uint8_t started[32];		/* of guest_kernel */
 	struct vhsm_reference *reference;
 	json_t *modules;
 };
@@ -39,22 +40,25 @@ static int path_of(const struct making *making, const char *file,
 /* The kernel is read once, to be hashed and to be understood. */
 static int make_reference(struct making *making, char *why)
 {
+	const struct vhsm_baseline_parts *parts = making->parts;
+	const char *kernel = parts->guest_kernel ? parts->guest_kernel :
+			     parts->kernel;
 	char path[PATH_MAX], reason[VHSM_BUILDER_WHY_LEN] = "";
 	int r = path_of(making, BASELINE_REFERENCE, path, why);
 
 	if (r)
 		return r;
-	r = vhsm_reference_make(making->parts->kernel, path, NULL, reason);
+	r = vhsm_reference_make(kernel, path, NULL, reason);
 	if (r)
-		return baseline_fail(why, r, "%.80s: %.160s",
-				     making->parts->kernel, reason);
+		return baseline_fail(why, r, "%.80s: %.160s", kernel, reason);
 	making->reference = vhsm_reference_open(path, reason);
 	if (!making->reference)
 		return baseline_fail(why, -EIO, "%.200s", reason);
-	memcpy(making->boot.kernel,
+	memcpy(parts->guest_kernel ? making->started : making->boot.kernel,
 	       vhsm_reference_image_sha256(making->reference),
-	       sizeof(making->boot.kernel));
-	return 0;
+	       sizeof(making->started));
+	return parts->guest_kernel ?
+	       baseline_hash_file(parts->kernel, making->boot.kernel, why) : 0;
 }
 
 static int list_modules(struct making *making,
@@ -160,19 +164,22 @@ static int make_manifest(const struct making *making, json_t **manifest,
 			 uint8_t digest[32], char *why)
 {
 	char kernel[BASELINE_HEX_LEN], ramdisk[BASELINE_HEX_LEN];
+	char started[BASELINE_HEX_LEN];
 	char time[BASELINE_TIME_LEN], path[PATH_MAX];
 	json_t *files = json_object();
 	int r = hash_files(making, files, why);
 
 	baseline_hex(making->boot.kernel, kernel);
 	baseline_hex(making->boot.ramdisk, ramdisk);
+	baseline_hex(making->started, started);
 	baseline_time(time);
-	*manifest = json_pack("{s:s,s:i,s:s,s:s,s:{s:s,s:s?,s:s},s:s,s:O,s:O,s:{},s:n}",
+	*manifest = json_pack("{s:s,s:i,s:s,s:s,s:{s:s,s:s?,s:s,s:s*},s:s,s:O,s:O,s:{},s:n}",
 		"format", "vhsm-baseline", "version", 1,
 		"name", making->parts->name, "made", time,
 		"boot", "kernel", kernel, "ramdisk",
 		making->boot.has_ramdisk ? ramdisk : NULL, "cmdline",
-		making->boot.cmdline,
+		making->boot.cmdline, "starts",
+		making->parts->guest_kernel ? started : NULL,
 		"release", vhsm_reference_release(making->reference),
 		"modules", making->modules, "files", files,
 		"learned", "learned_from");

@@ -11,6 +11,8 @@
 struct vhsm_baseline_parts {
 	const char *name;
 	const char *kernel;		/* path, as for the rest */
+	const char *guest_kernel;	/* what kernel, a boot loader, starts;
+					 * NULL: it is the guest's kernel */
 	const char *ramdisk;		/* NULL: none */
 	const char *cmdline;
 	const char *const *modules;	/* files, and folders with files */

@@ -82,7 +82,7 @@ static bool is_boot(const json_t *json)
 {
 	static const struct member members[] = {
 		{ "kernel", is_hash }, { "ramdisk", is_hash_or_null },
-		{ "cmdline", is_cmdline },
+		{ "cmdline", is_cmdline }, { "starts", is_hash, true },
 	};
 	const char *wrong;
 

@@ -145,6 +145,39 @@ START_TEST(what_was_made_can_be_read_and_matched)
 }
 END_TEST
 
+START_TEST(a_boot_loader_is_measured_and_the_kernel_in_it_understood)
+{
+	uint8_t of_kernel[32];
+	char loader[64], hex[BASELINE_HEX_LEN];
+	struct vhsm_boot boot;
+	const json_t *is;
+
+	put(loader, "grub", "boot loader", 11);
+	parts.kernel = loader;
+	parts.guest_kernel = kernel;
+	ck_assert_msg(make() == 0, "%s", why);
+	is = json_object_get(manifest, "boot");
+	ck_assert_int_eq(vhsm_boot_measure(&boot, loader, ramdisk, "quiet",
+					   why), 0);
+	baseline_hex(boot.kernel, hex);
+	ck_assert_str_eq(json_string_value(json_object_get(is, "kernel")), hex);
+	ck_assert_int_eq(baseline_hash_file(kernel, of_kernel, why), 0);
+	baseline_hex(of_kernel, hex);
+	ck_assert_str_eq(json_string_value(json_object_get(is, "starts")), hex);
+	ck_assert_str_eq(json_string_value(json_object_get(manifest,
+							   "release")),
+			 FIXTURE_RELEASE);
+}
+END_TEST
+
+START_TEST(a_kernel_booted_by_itself_starts_nothing)
+{
+	ck_assert_msg(make() == 0, "%s", why);
+	ck_assert_ptr_null(json_object_get(json_object_get(manifest, "boot"),
+					   "starts"));
+}
+END_TEST
+
 START_TEST(one_that_is_there_is_not_replaced)
 {
 	ck_assert_msg(make() == 0, "%s", why);
@@ -161,6 +194,9 @@ START_TEST(a_failed_attempt_leaves_nothing)
 
 	parts.kernel = bad;
 	refused(-EINVAL, bad);
+	parts.guest_kernel = kernel;
+	refused(-ENOENT, bad);
+	parts.guest_kernel = NULL;
 	parts.kernel = kernel;
 	parts.ramdisk = bad;
 	refused(-ENOENT, bad);
@@ -195,6 +231,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, what_was_made_can_be_read_and_matched);
+	tcase_add_test(tests,
+		       a_boot_loader_is_measured_and_the_kernel_in_it_understood);
+	tcase_add_test(tests, a_kernel_booted_by_itself_starts_nothing);
 	tcase_add_test(tests, one_that_is_there_is_not_replaced);
 	tcase_add_test(tests, a_failed_attempt_leaves_nothing);
 	suite_add_tcase(suite, tests);

@@ -297,6 +297,7 @@ START_TEST(a_manifest_must_be_whole)
 		{ "boot", "ramdisk", "3", "boot" },
 		{ "boot", "cmdline", "\"a\\u0000b\"", "u0000" },
 		{ "boot", "extra", "1", "boot" },
+		{ "boot", "starts", "null", "boot" },
 		{ NULL, "modules", "[{}]", "modules" },
 		{ NULL, "files", "{}", "files" },
 		{ "files", "../../etc/shadow", "\"\"", "files" },

@@ -71,6 +71,14 @@ is show_has_the_command_line says 'command line root=/dev/xvda1 quiet'
 is show_as_json ctl 0 show --json web
 is show_has_the_manifest json "d['manifest']['boot']['cmdline'] ==
 	'root=/dev/xvda1 quiet' and d['approved'][0]['current']"
+echo loader > "$work/loader"
+is make_of_a_boot_loader ctl 0 make --libexec-dir "$PWD" --name grub \
+	--kernel "$work/loader" --guest-kernel "$kernel"
+is show_of_a_boot_loader ctl 0 show grub
+is show_has_what_starts_the_kernel says "started by   $(
+	sha256sum < "$work/loader" | cut -d' ' -f1)"
+is show_has_the_kernel_that_is_started says "$(
+	sha256sum < "$kernel" | cut -d' ' -f1)"
 is diff_of_two_exits_1 ctl 1 diff web db
 is diff_names_both_sides says '+ root=/dev/xvda2 quiet'
 is diff_says_only_what_differs bash -c "! grep -q boot.kernel $work/out"
