@@ -35,9 +35,9 @@ evidence() {
 	"$LAB_SRC/in-dom0" -t 20 'xl list; vhsmctl monitor list
 		vhsmctl alerts list; tail -n 15 /var/log/vhsmd.log
 		tail -n 15 /var/log/vhsm-responder.log
-		for g in web db; do
-			echo "--- console of $g"
-			tail -n 8 /var/log/xen/guest-$g.log
+		for log in /var/log/xen/guest-*.log; do
+			echo "--- console: $log"
+			tail -n 8 $log
 		done; dmesg | tail -n 5' | cut -c 1-200
 }
 
