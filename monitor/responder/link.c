@@ -156,7 +156,8 @@ static void on_verdict(struct vhsm_watched *w, const char *bytes, size_t len)
 	w->monitor.has_verdict = true;
 	w->monitor.findings = 0;
 	w->monitor.found = 0;
-	vhsm_watched_step(w, VHSM_VERDICT, good);
+	vhsm_watched_step(w, verdict->run_count ? VHSM_VERDICT : VHSM_BLIND,
+			  good);
 }
 
 static void on_learned(struct vhsm_watched *w, const char *bytes, size_t len)

@@ -171,14 +171,15 @@ static uint32_t on_hello(struct vhsm_watch *w,
 }
 
 static uint32_t on_verdict(struct vhsm_watch *w,
-			   const struct vhsm_watch_times *times, bool ok,
-			   uint64_t now_ms)
+			   const struct vhsm_watch_times *times, bool blind,
+			   bool ok, uint64_t now_ms)
 {
 	uint64_t next = w->ordered_ms + times->sweep_ms;
 
 	if (w->state != VHSM_WATCH_SWEEPING)
 		return has_monitor(w) ? monitor_stop(w) | VHSM_ALERT_BROKEN : 0;
-	w->swept = true;
+	/* The first sweep of a kernel is the long one. */
+	w->swept |= !blind;
 	w->told_lost = false;
 	if (ok)
 		w->clean_ms = w->ordered_ms;
@@ -239,7 +240,9 @@ uint32_t vhsm_watch_step(struct vhsm_watch *w,
 	case VHSM_HELLO:
 		return on_hello(w, times, now_ms);
 	case VHSM_VERDICT:
-		return on_verdict(w, times, ok, now_ms);
+	case VHSM_BLIND:
+		return on_verdict(w, times, happened == VHSM_BLIND, ok,
+				  now_ms);
 	case VHSM_BROKEN:
 		return has_monitor(w) ? monitor_stop(w) | VHSM_ALERT_BROKEN : 0;
 	case VHSM_LOST:

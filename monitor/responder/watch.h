@@ -63,6 +63,8 @@ enum vhsm_watch_happened {
 	VHSM_STARTED,			/* ok: the monitor domain runs */
 	VHSM_HELLO,			/* the monitor said it */
 	VHSM_VERDICT,			/* ok: it renews the lease */
+	VHSM_BLIND,			/* a verdict without one check: while
+					 * the guest has no kernel yet */
 	VHSM_BROKEN,			/* the monitor broke the protocol */
 	VHSM_LOST,			/* the channel or its domain ended */
 	VHSM_STOPPED,			/* the monitor domain is no more */
@@ -104,7 +106,8 @@ struct vhsm_watch {
 	bool again;			/* ...as another than was measured */
 	bool told_unapproved;		/* of this boot */
 	bool told_lost;			/* since the last verdict */
-	bool swept;			/* this monitor gave a verdict */
+	bool swept;			/* this monitor gave a verdict that was
+					 * not blind */
 	uint64_t sweep;			/* number of the last ordered */
 	uint64_t ordered_ms;		/* when */
 	uint64_t clean_ms;		/* when the last that renewed the lease

@@ -167,6 +167,23 @@ START_TEST(the_first_sweep_may_take_as_long_as_starting)
 }
 END_TEST
 
+/* A boot loader runs in the guest: the sweep after it is the first. */
+START_TEST(a_sweep_that_found_no_kernel_is_not_the_first)
+{
+	to_sweeping();
+	expect(step(VHSM_BLIND, false), VHSM_DO_GATE, VHSM_WATCH_RESTING);
+	ck_assert_uint_eq(w.clean_ms, 0);
+	expect(tick(1000), VHSM_DO_SWEEP, VHSM_WATCH_SWEEPING);
+	expect(tick(59999), 0, VHSM_WATCH_SWEEPING);
+	expect(step(VHSM_VERDICT, true), VHSM_DO_GATE, VHSM_WATCH_RESTING);
+	tick(1000);
+	expect(step(VHSM_BLIND, false), VHSM_DO_GATE, VHSM_WATCH_RESTING);
+	tick(1000);
+	expect(tick(4000), VHSM_ALERT_LOST | VHSM_DO_HANG_UP | VHSM_DO_STOP |
+	       VHSM_DO_GATE, VHSM_WATCH_STOPPING);
+}
+END_TEST
+
 START_TEST(a_monitor_that_never_says_hello_is_remade)
 {
 	to_connecting();
@@ -403,6 +420,7 @@ int main(void)
 	tcase_add_test(all, an_unapproved_boot_is_told_again_after_a_reboot);
 	tcase_add_test(all, a_silent_monitor_is_remade);
 	tcase_add_test(all, the_first_sweep_may_take_as_long_as_starting);
+	tcase_add_test(all, a_sweep_that_found_no_kernel_is_not_the_first);
 	tcase_add_test(all, a_monitor_that_never_says_hello_is_remade);
 	tcase_add_test(all, a_lost_monitor_is_told_once_until_it_is_back);
 	tcase_add_test(all,
