@@ -137,6 +137,7 @@ struct look {
 	unsigned read_again;
 	const struct vhsm_reference_segment *segment;
 	size_t base;			/* the segment's first page state */
+	size_t site;			/* near which the next one is */
 	uint64_t next;			/* guest address that comes next */
 	char *why;
 	int error;
@@ -223,7 +224,7 @@ static uint64_t explain(struct look *look, uint64_t va, const uint8_t *copy,
 	if (look->view->kind == VHSM_SEGMENT_RODATA &&
 	    vhsm_covered(k->reference, va))
 		return 1;
-	site = vhsm_reference_site_at(k->reference, va);
+	site = vhsm_reference_site_at(k->reference, va, &look->site);
 	if (site &&
 	    site_bytes(look, site, va & PAGE_MASK, copy, found, &own)) {
 		enum vhsm_explained how = own ? VHSM_EXPLAINED_NOW :

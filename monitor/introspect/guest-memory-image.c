@@ -11,17 +11,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest-memory-backend.h"
 
 #define CHUNK_PAGES	64u		/* 256 KiB; all of them 128 MiB */
+#define CHUNK_LEN	((size_t)CHUNK_PAGES * VHSM_GUEST_PAGE_SIZE)
+#define SLOTS		(GUEST_CHUNK_COUNT_MAX + 1)	/* and a walk's */
 
 struct image {
 	struct vhsm_guest_memory base;
 	int fd;
+	uint8_t *slot;			/* SLOTS chunks; NULL: none */
+	uint16_t free[SLOTS];		/* those not in use, the next one last */
+	unsigned free_count;
 };
+
+/*
+ * The chunks' memory, taken as it is touched and in huge pages where the system
+ * has any: a fault for each page would cost more than reading it.
+ */
+static int slots_init(struct image *image)
+{
+	void *slot = mmap(NULL, SLOTS * CHUNK_LEN, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (slot == MAP_FAILED)
+		return -errno;
+	madvise(slot, SLOTS * CHUNK_LEN, MADV_HUGEPAGE);
+	image->slot = slot;
+	while (image->free_count < SLOTS) {
+		image->free[image->free_count] =
+			(uint16_t)(SLOTS - 1 - image->free_count);
+		image->free_count++;
+	}
+	return 0;
+}
 
 /* Reads as far as the file goes: bytes read, or -errno. */
 static ssize_t read_file(const struct image *image, uint64_t offset,
@@ -77,14 +104,13 @@ static int image_load(struct vhsm_guest_memory *memory, uint64_t first,
 	at = find_data(image, at, &hole);
 	if (at >= end)
 		return 0;
-	copy = aligned_alloc(VHSM_GUEST_PAGE_SIZE, end - start);
-	if (!copy)
-		return -ENOMEM;
+	if (!image->free_count)
+		return -ENOMEM;		/* a walk within a walk */
+	copy = image->slot + image->free[image->free_count - 1] * CHUNK_LEN;
 	n = read_file(image, start, copy, end - start);
-	if (n <= 0) {
-		free(copy);
+	if (n <= 0)
 		return (int)n;
-	}
+	image->free_count--;
 	memset(copy + n, 0, end - start - (size_t)n);
 	end = start + (size_t)n;
 	while (at < end) {
@@ -103,9 +129,11 @@ static int image_load(struct vhsm_guest_memory *memory, uint64_t first,
 static void image_unload(struct vhsm_guest_memory *memory, uint8_t *bytes,
 			 unsigned count)
 {
-	(void)memory;
+	struct image *image = (struct image *)memory;
+
 	OPENSSL_cleanse(bytes, (size_t)count * VHSM_GUEST_PAGE_SIZE);
-	free(bytes);
+	image->free[image->free_count++] =
+		(uint16_t)((size_t)(bytes - image->slot) / CHUNK_LEN);
 }
 
 static void image_close(struct vhsm_guest_memory *memory)
@@ -114,17 +142,21 @@ static void image_close(struct vhsm_guest_memory *memory)
 
 	if (image->fd >= 0)
 		close(image->fd);
+	if (image->slot)
+		munmap(image->slot, SLOTS * CHUNK_LEN);
 	free(image);
 }
 
 static int image_init(struct image *image, uint64_t size)
 {
+	int r = slots_init(image);
+
 	image->base.zeros = true;
 	image->base.chunk_pages = CHUNK_PAGES;
 	image->base.chunk_max = GUEST_CHUNK_COUNT_MAX;
 	image->base.frames = size / VHSM_GUEST_PAGE_SIZE +
 			     !!(size % VHSM_GUEST_PAGE_SIZE);
-	return guest_memory_init(&image->base);
+	return r ? r : guest_memory_init(&image->base);
 }
 
 struct vhsm_guest_memory *vhsm_guest_memory_open_image(const char *path,

@@ -6,6 +6,8 @@
 
 #include "reference-file.h"
 
+#define NEAR	8u			/* sites looked through */
+
 const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *r,
 					     size_t *count)
 {
@@ -13,12 +15,16 @@ const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *r,
 	return r->site;
 }
 
-const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *r,
-					       uint64_t va)
+static bool covers(const struct vhsm_site *site, uint64_t va)
+{
+	return va - site->va < site->len;
+}
+
+/* The number of sites that begin at or before va. */
+static size_t count_up_to(const struct vhsm_reference *r, uint64_t va)
 {
 	size_t low = 0, high = r->header->sites.count;
 
-	/* The first site that begins after va. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -27,9 +33,21 @@ const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *r,
 		else
 			high = middle;
 	}
-	if (!low || va - r->site[low - 1].va >= r->site[low - 1].len)
-		return NULL;
-	return &r->site[low - 1];
+	return low;
+}
+
+const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *r,
+					       uint64_t va, size_t *near)
+{
+	size_t count = r->header->sites.count, i = *near, steps = 0;
+
+	for (; steps < NEAR && i < count && r->site[i].va <= va; i++)
+		steps++;
+	/* Before it, or far from it. */
+	if (!steps || steps == NEAR)
+		i = count_up_to(r, va);
+	*near = i ? i - 1 : 0;
+	return i && covers(&r->site[i - 1], va) ? &r->site[i - 1] : NULL;
 }
 
 const struct vhsm_site_variant *

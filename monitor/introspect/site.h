@@ -67,9 +67,10 @@ struct vhsm_site_variant {
 /* Ascending by va, not overlapping; *count of them. */
 const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *,
 					     size_t *count);
-/* The site that covers va, or NULL. */
+/* The site that covers va, or NULL.  *near, which is 0 at first, remembers
+ * where it was: who asks in ascending order is answered at once. */
 const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *,
-					       uint64_t va);
+					       uint64_t va, size_t *near);
 /* Variant i of a site; the reference's. */
 const struct vhsm_site_variant *
 vhsm_reference_site_variant(const struct vhsm_reference *,

@@ -38,12 +38,15 @@ static void ask_sites(const struct vhsm_reference *reference)
 {
 	const struct vhsm_site *site;
 	uint8_t bytes[256];
-	size_t i, count;
+	size_t i, count, near = 0, far;
 	unsigned v;
 
 	site = vhsm_reference_sites(reference, &count);
 	for (i = 0; i < count; i++, site++) {
-		MUST(vhsm_reference_site_at(reference, site->va) == site);
+		far = i % 3 ? count - i : 0;
+		MUST(vhsm_reference_site_at(reference, site->va, &near) ==
+		     site);
+		MUST(vhsm_reference_site_at(reference, site->va, &far) == site);
 		for (v = 0; v < site->variant_count; v++)
 			vhsm_reference_variant(reference, site, v, 0x1000000,
 					       bytes);

@@ -321,6 +321,42 @@ START_TEST(sites_are_sorted_and_their_variants_differ)
 }
 END_TEST
 
+/* By looking at them all. */
+static const struct vhsm_site *site_covering(uint64_t va)
+{
+	size_t i, count;
+	const struct vhsm_site *site = vhsm_reference_sites(reference, &count);
+
+	for (i = 0; i < count; i++)
+		if (va >= site[i].va && va < site[i].va + site[i].len)
+			return &site[i];
+	return NULL;
+}
+
+START_TEST(a_site_is_found_wherever_the_last_one_was)
+{
+	size_t start, near, last = 0;
+	unsigned i;
+	uint64_t va;
+
+	for (i = 0; i < 30; i++)
+		add_site(FIXTURE_TEXT + 0x20 + 12 * i, 5 + i % 3, 0);
+	write_and_open();
+	for (va = FIXTURE_TEXT; va < FIXTURE_TEXT + 0x200; va++) {
+		for (start = 0; start < 40; start++) {
+			near = start;
+			ck_assert_ptr_eq(vhsm_reference_site_at(
+				reference, va, &near), site_covering(va));
+		}
+		near = SIZE_MAX;
+		ck_assert_ptr_eq(vhsm_reference_site_at(reference, va, &near),
+				 site_covering(va));
+		ck_assert_ptr_eq(vhsm_reference_site_at(reference, va, &last),
+				 site_covering(va));
+	}
+}
+END_TEST
+
 START_TEST(sites_that_make_no_sense_are_refused)
 {
 	add_site(FIXTURE_TEXT, 0, -EINVAL);
@@ -475,6 +511,7 @@ int main(void)
 	tcase_add_test(tests, members_are_where_the_types_say);
 	tcase_add_test(tests, an_image_that_lacks_what_is_needed_is_refused);
 	tcase_add_test(tests, sites_are_sorted_and_their_variants_differ);
+	tcase_add_test(tests, a_site_is_found_wherever_the_last_one_was);
 	tcase_add_test(tests, sites_that_make_no_sense_are_refused);
 	tcase_add_test(tests, a_reference_cut_anywhere_is_refused);
 	tcase_add_test(tests,
