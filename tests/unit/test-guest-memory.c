@@ -14,12 +14,14 @@
 #include "guest-memory-backend.h"
 
 #define PAGE VHSM_GUEST_PAGE_SIZE
+#define IMAGE_CHUNKS 520u		/* of an image; 512 are kept */
 
 /* A made-up kind of memory: every frame but some is there, and says its own
  * number; counts what is asked of it. */
 struct fake {
 	struct vhsm_guest_memory base;
 	uint64_t missing;		/* the one frame that is not there */
+	uint64_t hole, hole_end;	/* nor are these; the end is there */
 	unsigned loads, loaded, loaded_most;
 };
 
@@ -29,15 +31,18 @@ static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
 	struct fake *f = (struct fake *)m;
 	unsigned i;
 
+	f->loads++;
+	if (first >= f->hole && first + count <= f->hole_end)
+		return 0;
 	*bytes = calloc(count, PAGE);
 	for (i = 0; i < count; i++) {
 		uint64_t gfn = first + i;
 
 		memcpy(*bytes + i * PAGE, &gfn, sizeof(gfn));
-		if (gfn != f->missing)
+		if (gfn != f->missing &&
+		    (gfn < f->hole || gfn >= f->hole_end))
 			present[i / 64] |= UINT64_C(1) << (i % 64);
 	}
-	f->loads++;
 	if (++f->loaded > f->loaded_most)
 		f->loaded_most = f->loaded;
 	return 0;
@@ -53,7 +58,9 @@ static void fake_unload(struct vhsm_guest_memory *m, uint8_t *bytes,
 
 static bool fake_appeared(struct vhsm_guest_memory *m, uint64_t gfn)
 {
-	return ((struct fake *)m)->missing != gfn;
+	struct fake *f = (struct fake *)m;
+
+	return gfn != f->missing && (gfn < f->hole || gfn >= f->hole_end);
 }
 
 static void fake_close(struct vhsm_guest_memory *m)
@@ -225,6 +232,142 @@ START_TEST(walk_visits_all_but_what_is_missing)
 }
 END_TEST
 
+/* --- holes --- */
+
+/* Frames 40 to 200 are not there, nor is frame 3. */
+static struct vhsm_guest_memory *fake_open_with_hole(struct fake *f)
+{
+	struct vhsm_guest_memory *m = fake_open(f);
+
+	f->hole = 40;
+	f->hole_end = 201;
+	f->missing = 3;
+	return m;
+}
+
+/* The next frame that is there, over the steps that a hole takes: the calls. */
+static unsigned next_there(struct vhsm_guest_memory *m, uint64_t *gfn)
+{
+	unsigned calls = 0;
+	uint64_t before;
+
+	do {
+		before = *gfn;
+		*gfn = vhsm_guest_memory_next(m, before);
+		calls++;
+	} while (*gfn != before && *gfn < vhsm_guest_memory_frames(m));
+	return calls;
+}
+
+START_TEST(every_frame_that_is_there_comes_next)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_with_hole(&f);
+	uint64_t gfn = 0, seen = 0, sum = 0;
+
+	for (; gfn < 1000; gfn++) {
+		next_there(m, &gfn);
+		if (gfn == 1000)
+			break;
+		ck_assert_uint_eq(number_at(m, gfn), gfn);
+		seen++;
+		sum += gfn;
+	}
+	ck_assert_uint_eq(seen, 1000 - 161 - 1);
+	ck_assert_uint_eq(sum, 999 * 1000 / 2 - 161 * (40 + 200) / 2 - 3);
+	ck_assert_uint_eq(vhsm_guest_memory_next(m, 1000), 1000);
+	ck_assert_uint_eq(vhsm_guest_memory_next(m, UINT64_MAX), 1000);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(a_hole_is_asked_for_a_little_at_a_time_and_once)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_with_hole(&f);
+	uint64_t gfn = 40;
+	unsigned loads, calls;
+
+	ck_assert_uint_eq(vhsm_guest_memory_next(m, 40), 40 + 4 * 4);
+	ck_assert_uint_eq(f.loads, 4);
+	/* 40 chunks, and the one in which it ends. */
+	ck_assert_uint_ge(next_there(m, &gfn), 40 / 4);
+	ck_assert_uint_eq(gfn, 201);
+	ck_assert_uint_eq(f.loads, 41);
+	loads = f.loads;
+	gfn = 40;
+	calls = next_there(m, &gfn);
+	ck_assert_uint_eq(gfn, 201);
+	ck_assert_uint_eq(calls, 2);	/* and that it is there */
+	ck_assert_uint_eq(f.loads, loads);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(a_hole_pushes_out_nothing)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_with_hole(&f);
+	uint64_t chunk, gfn = 40;
+
+	for (chunk = 0; chunk < 7; chunk++)
+		number_at(m, chunk * 4 + (chunk == 0));
+	next_there(m, &gfn);
+	ck_assert_uint_eq(f.loads, 7 + 41);
+	for (chunk = 0; chunk < 7; chunk++)
+		number_at(m, chunk * 4 + (chunk == 0));
+	ck_assert_uint_eq(f.loads, 7 + 41);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(frame_that_appears_in_a_hole_is_found)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_with_hole(&f);
+	uint64_t gfn = 40, chunk;
+
+	next_there(m, &gfn);
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 100));
+	ck_assert_uint_eq(f.loads, 41);
+	f.hole_end = 100;
+	ck_assert_uint_eq(number_at(m, 100), 100);
+	/* It is no hole any more when it is no longer kept. */
+	for (chunk = 60; chunk < 60 + 8; chunk++)
+		number_at(m, chunk * 4);
+	gfn = 40;
+	next_there(m, &gfn);
+	ck_assert_uint_eq(gfn, 100);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(holes_are_forgotten_like_what_is_kept)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_with_hole(&f);
+	uint64_t gfn = 40;
+	unsigned i;
+
+	next_there(m, &gfn);
+	f.hole = f.hole_end = 0;
+	ck_assert_uint_ne(vhsm_guest_memory_next(m, 80), 80);
+	for (i = 0; i < 4; i++)
+		vhsm_guest_memory_forget_oldest(m, 4);
+	ck_assert_uint_eq(vhsm_guest_memory_next(m, 80), 80);
+	f.hole = 40;
+	f.hole_end = 201;
+	vhsm_guest_memory_forget(m);
+	gfn = 80;
+	next_there(m, &gfn);
+	ck_assert_uint_eq(gfn, 201);
+	f.hole = f.hole_end = 0;
+	vhsm_guest_memory_forget(m);
+	ck_assert_uint_eq(vhsm_guest_memory_next(m, 80), 80);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
 /* --- images --- */
 
 static char path[] = "/tmp/test-guest-memory.XXXXXX";
@@ -331,6 +474,60 @@ START_TEST(last_page_of_an_odd_image_ends_in_zeros)
 }
 END_TEST
 
+/* What is read in a walk, at any place; the walk has a chunk of its own. */
+static int read_far(uint64_t address, const uint8_t *bytes, size_t len,
+		    void *arg)
+{
+	struct vhsm_guest_memory *m = arg;
+	uint64_t i;
+
+	(void)len;
+	if (address % (64 * PAGE))
+		return 0;
+	for (i = 0; i < IMAGE_CHUNKS; i += 7)
+		ck_assert_int_eq(vhsm_guest_memory_page(m, i * 64)[0],
+				 (uint8_t)(i % 251 + 1));
+	ck_assert_int_eq(bytes[0], address / PAGE / 64 % 251 + 1);
+	return 0;
+}
+
+START_TEST(image_longer_than_what_is_kept_is_read_right)
+{
+	struct vhsm_memory_stats stats;
+	char why[VHSM_MEMORY_WHY_LEN];
+	struct vhsm_guest_memory *m;
+	uint8_t page[PAGE] = { 0 };
+	int fd = make_image();
+	uint64_t i;
+
+	for (i = 0; i < IMAGE_CHUNKS; i++) {
+		page[0] = (uint8_t)(i % 251 + 1);
+		ck_assert_int_eq(pwrite(fd, page, PAGE,
+					(off_t)(i * 64 * PAGE)), PAGE);
+	}
+	m = open_image();
+	for (i = 0; i < 2 * IMAGE_CHUNKS; i++)
+		ck_assert_int_eq(
+			vhsm_guest_memory_page(m, i % IMAGE_CHUNKS * 64)[0],
+			(uint8_t)(i % IMAGE_CHUNKS % 251 + 1));
+	ck_assert_int_eq(ftruncate(fd, IMAGE_CHUNKS * 64 * PAGE), 0);
+	ck_assert_int_eq(vhsm_guest_memory_walk(m, read_far, m, &stats, why),
+			 0);
+	ck_assert_uint_ge(stats.pages, IMAGE_CHUNKS);
+	vhsm_guest_memory_close(&m);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+static void add_images(TCase *t)
+{
+	tcase_add_test(t, hole_of_an_image_reads_as_zeros_and_is_not_visited);
+	tcase_add_test(t, image_cut_short_meanwhile_is_no_crash);
+	tcase_add_test(t, last_page_of_an_odd_image_ends_in_zeros);
+	tcase_add_test(t, image_longer_than_what_is_kept_is_read_right);
+}
+
 int main(void)
 {
 	Suite *s = suite_create("guest-memory");
@@ -345,9 +542,12 @@ int main(void)
 	tcase_add_test(t, frame_that_appears_is_found);
 	tcase_add_test(t, addresses_past_the_end_are_not_there);
 	tcase_add_test(t, walk_visits_all_but_what_is_missing);
-	tcase_add_test(t, hole_of_an_image_reads_as_zeros_and_is_not_visited);
-	tcase_add_test(t, image_cut_short_meanwhile_is_no_crash);
-	tcase_add_test(t, last_page_of_an_odd_image_ends_in_zeros);
+	tcase_add_test(t, every_frame_that_is_there_comes_next);
+	tcase_add_test(t, a_hole_is_asked_for_a_little_at_a_time_and_once);
+	tcase_add_test(t, a_hole_pushes_out_nothing);
+	tcase_add_test(t, frame_that_appears_in_a_hole_is_found);
+	tcase_add_test(t, holes_are_forgotten_like_what_is_kept);
+	add_images(t);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
