@@ -197,18 +197,13 @@ static void on_learn_done(struct vhsm_watched *w)
 static void on_log(struct vhsm_watched *w, const char *bytes, size_t len)
 {
 	static struct vhsm_log_limit limit = { .burst = 20, .interval_s = 60 };
-	json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *text = json_object_get(json, "text");
-	char printable[240];
+	char text[VHSM_LOG_TEXT_LEN], why[VHSM_MESSAGE_WHY_LEN] = "";
 
-	if (json_is_string(text) && json_object_size(json) == 1)
-		vhsm_log_limited(&limit, LOG_INFO, "monitor of %s: %s",
-			w->domain.name, vhsm_log_escape(printable,
-				sizeof(printable), json_string_value(text),
-				json_string_length(text)));
+	if (vhsm_log_decode(text, bytes, len, why))
+		broke(w, "%s", why);
 	else
-		broke(w, "log without a text");
-	json_decref(json);
+		vhsm_log_limited(&limit, LOG_INFO, "monitor of %s: %s",
+				 w->domain.name, text);
 }
 
 static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,

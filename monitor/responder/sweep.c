@@ -5,7 +5,6 @@
  */
 #include <config.h>
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,8 @@
 #include "responder.h"
 
 #define CHUNK_FRAMES	32768u		/* of the dirty log, in a frame */
-#define CHUNK_LEN	(CHUNK_FRAMES / 8)
 
-_Static_assert(CHUNK_LEN + 8 <= VHSM_FRAME_MAX, "a chunk fits a frame");
+_Static_assert(CHUNK_FRAMES <= VHSM_DIRTY_FRAMES, "a chunk fits a frame");
 
 static void json_send(struct vhsm_watched *w, uint32_t type, json_t *json)
 {
@@ -82,27 +80,26 @@ static bool any(const uint8_t *bytes, size_t len)
  * says that the log is known. */
 static void dirty_send(struct vhsm_watched *w)
 {
-	size_t len = (w->monitor.frames + 63) / 64 * 8;
-	uint8_t *bitmap = calloc(1, len ? len : 1), frame[8 + CHUNK_LEN];
-	uint64_t first;
+	static uint8_t frame[VHSM_FRAME_MAX];
+	uint64_t frames = w->monitor.frames, first, count;
+	/* Words of 64, as the hypervisor's map is. */
+	uint8_t *bitmap = calloc(frames / 64 + 1, 8);
 	int ret = 0;
 
 	if (!bitmap || vhsm_hypervisor_dirty(w->responder->hypervisor,
-			&w->monitor.dirty, w->domain.domid, w->monitor.frames,
+			&w->monitor.dirty, w->domain.domid, frames,
 			bitmap) != 1) {
 		free(bitmap);
 		return;
 	}
-	for (size_t at = 0; !ret && at < len; at += CHUNK_LEN) {
-		size_t part = len - at < CHUNK_LEN ? len - at : CHUNK_LEN;
-
-		if (at && !any(bitmap + at, part))
+	for (first = 0; !ret && first < frames; first += count) {
+		count = frames - first < CHUNK_FRAMES ? frames - first :
+			CHUNK_FRAMES;
+		if (first && !any(bitmap + first / 8, (count + 7) / 8))
 			continue;
-		first = htole64(at * 8);
-		memcpy(frame, &first, 8);
-		memcpy(frame + 8, bitmap + at, part);
 		ret = vhsm_channel_send(w->monitor.channel, VHSM_FRAME_DIRTY,
-					frame, 8 + part);
+				frame, vhsm_dirty_encode(frame, first,
+						bitmap + first / 8, count));
 	}
 	free(bitmap);
 }

@@ -40,12 +40,14 @@ int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *hv, uint32_t domid,
 	return 0;
 }
 
+#define RIG_FRAMES 100000u		/* no multiple of 64 */
+
 int vhsm_hypervisor_frames(struct vhsm_hypervisor *hv, uint32_t domid,
 			   uint64_t *frames)
 {
 	(void)hv;
 	(void)domid;
-	*frames = 100000;
+	*frames = RIG_FRAMES;
 	return 0;
 }
 
@@ -393,9 +395,15 @@ uint64_t sweep_await(unsigned *dirty)
 		ck_assert_int_eq(ret, 1);
 		if (type == VHSM_FRAME_SWEEP)
 			break;
-		if (type == VHSM_FRAME_DIRTY && dirty)
-			(*dirty)++;
-		else if (type == VHSM_FRAME_CONFIGURE) {
+		if (type == VHSM_FRAME_DIRTY) {
+			const uint8_t *bits;
+			uint64_t first;
+
+			ck_assert_msg(!vhsm_dirty_decode(&first, &bits, &len,
+				      RIG_FRAMES, bytes, len, why), "%s", why);
+			if (dirty)
+				(*dirty)++;
+		} else if (type == VHSM_FRAME_CONFIGURE) {
 			struct vhsm_configure c;
 
 			ck_assert_int_eq(vhsm_configure_decode(&c, bytes, len,

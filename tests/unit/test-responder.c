@@ -162,6 +162,7 @@ static const struct {
 	{ VHSM_FRAME_FINDING, "{\"check\":\"monitor-lost\"}" },
 	{ VHSM_FRAME_FOUND, "null" },
 	{ VHSM_FRAME_LOG, "{\"text\":1}" },
+	{ VHSM_FRAME_LOG, "{\"text\":\"\\u001b[2J\"}" },
 	{ VHSM_FRAME_LEARNED, "{\"check\":\"cpu-entry\",\"learned\":1}" },
 	{ VHSM_FRAME_LEARN_DONE, "{}" },
 	{ VHSM_FRAME_HELLO, "{\"version\":1,\"program\":\"x\"}" },
