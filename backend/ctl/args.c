@@ -49,6 +49,7 @@ static const struct option_row rows[] = {
 	VALUE("modules", modules),
 	VALUE("rules", rules),
 	FLAG("all", all),
+	FLAG("approve", approve),
 };
 
 static bool command_takes(const struct ctl_command *command, const char *name,

@@ -87,6 +87,22 @@ static bool has_name(const struct ctl_args *args)
 	return args->operand != NULL;
 }
 
+static void learned_print(const struct ctl_args *args, const json_t *result)
+{
+	if (!json_is_true(json_object_get(result, "changed")))
+		printf("%s tells nothing that %s does not say already\n",
+		       args->domain, args->operand);
+	else
+		printf("learned from %s into %s\n", args->domain,
+		       args->operand);
+	if (json_is_true(json_object_get(result, "approved")))
+		printf("%s approved for %s\n", args->operand, args->domain);
+	else if (json_is_true(json_object_get(result, "changed")))
+		printf("%s thereby wants approval: vhsmctl baseline approve "
+		       "--domain %s %s\n", args->operand, args->domain,
+		       args->operand);
+}
+
 static enum ctl_exit learn(const struct ctl_args *args)
 {
 	enum ctl_exit ret;
@@ -99,16 +115,15 @@ static enum ctl_exit learn(const struct ctl_args *args)
 		return CTL_USAGE;
 	}
 	ret = ctl_call(args, CTL_RESPONDER, "baseline.learn",
-		       json_pack("{s:s,s:s}", "domain", args->domain,
-				 "baseline", args->operand), &result);
+		       json_pack("{s:s,s:s,s:b}", "domain", args->domain,
+				 "baseline", args->operand, "approve",
+				 args->approve), &result);
 	if (ret)
 		return ret;
 	if (args->json)
 		return ctl_print_json(result);
+	learned_print(args, result);
 	json_decref(result);
-	printf("learned from %s into %s, which thereby wants approval: "
-	       "vhsmctl baseline approve --domain %s %s\n", args->domain,
-	       args->operand, args->domain, args->operand);
 	return CTL_OK;
 }
 
@@ -202,10 +217,13 @@ const struct ctl_command ctl_baseline_commands[] = {
 	  "                    them, separated by ','\n"
 	  "  --rules FILE      YARA rules to search memory with\n"
 	  "Nothing runs under it until it is approved.\n", make },
-	{ "baseline", "learn", " domain run-dir json ", "NAME",
-	  "baseline learn --domain DOMAIN NAME\n\n"
-	  "Adds to a baseline what can only be learned from a running guest.\n"
-	  "The baseline wants approval again.\n", learn },
+	{ "baseline", "learn", " domain approve run-dir json ", "NAME",
+	  "baseline learn --domain DOMAIN [--approve] NAME\n\n"
+	  "Adds to a baseline what can only be learned from a running guest,\n"
+	  "which must have been booted as the baseline says, be watched, and be\n"
+	  "clean.  If that changes the baseline it wants approval again, and guests\n"
+	  "that run under it are unapproved until then.\n"
+	  "  --approve   approve it for this domain at once\n", learn },
 	{ "baseline", "list", " store json ", NULL,
 	  "baseline list [--json]\n\n"
 	  "Lists the baselines, and for whom they are approved.\n",

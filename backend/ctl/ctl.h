@@ -24,6 +24,7 @@ struct ctl_args {
 	bool yes;
 	bool once;
 	bool caller_nonce;
+	bool approve;
 	const char *run_dir;
 	const char *domain;
 	const char *name;

@@ -66,6 +66,11 @@ int baseline_manifest_check(const json_t *manifest, const char *name,
 int baseline_manifest_read(const char *dir, const char *name,
 			   json_t **manifest, uint8_t digest[32], char *why);
 
+/* Whether the manifest is of that boot: 0, or -EINVAL with why saying what
+ * differs (match.c). */
+int baseline_boot_check(const json_t *manifest, const char *name,
+			const struct vhsm_boot *, char *why);
+
 /* vhsm_boot_measure, but for the kernel. */
 int baseline_measure_rest(struct vhsm_boot *, const char *ramdisk,
 			  const char *cmdline, char *why);

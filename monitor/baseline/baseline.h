@@ -55,6 +55,12 @@ struct vhsm_boot {
 int vhsm_boot_measure(struct vhsm_boot *, const char *kernel,
 		      const char *ramdisk, const char *cmdline, char *why);
 
+/* As JSON, {"kernel": SHA256, "ramdisk": SHA256, "cmdline": TEXT}, without
+ * "ramdisk" if there is none: a new reference, or NULL when the command line is
+ * not UTF-8.  Back: 0 or -EINVAL. */
+json_t *vhsm_boot_encode(const struct vhsm_boot *);
+int vhsm_boot_decode(struct vhsm_boot *, const json_t *untrusted);
+
 /* Reads dir/name's manifest and checks every file's digest against it: 0 with
  * *manifest (the caller's) and digest, or -errno with why. */
 int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,
@@ -62,18 +68,28 @@ int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,
 
 /*
  * Finds the approved baseline a domain was booted as: 0 with its name
- * (VHSM_BASELINE_NAME_MAX) and manifest, every file of it checked; -ENOENT when nothing that is approved for it matches, with why
- * saying what came nearest and what differs; -EBADMSG when the approvals are
- * not as signed, or a file is not the manifest's; another -errno.  uuid in
- * lower case.
+ * (VHSM_BASELINE_NAME_MAX) and its manifest's digest; -ENOENT when nothing that
+ * is approved for it matches, with why saying what came nearest and what
+ * differs; -EBADMSG when the approvals are not as signed; another -errno.  uuid
+ * in lower case.  Reads approvals and manifests alone, so it is quick.
  */
+int vhsm_baseline_find(const char *dir, const char *uuid,
+		       const struct vhsm_boot *, char name[],
+		       uint8_t digest[32], char *why);
+/* The same with every file of the baseline checked (-EBADMSG: one is not the
+ * manifest's), and with the manifest, the caller's. */
 int vhsm_baseline_match(const char *dir, const char *uuid,
-			const struct vhsm_boot *, char name[], json_t **manifest,
-			char *why);
+			const struct vhsm_boot *, char name[],
+			uint8_t digest[32], json_t **manifest, char *why);
 
-/* Puts what was learned into a baseline, which thereby is a new one that wants
- * approval.  0 or -errno with why. */
+/*
+ * Puts what was learned (an object, borrowed) from domain uuid, which was
+ * booted so, into a baseline, which thereby is a new one that wants approval;
+ * *changed: false when it had learned the same, and nothing is written.  0;
+ * -EINVAL when the baseline is not of that boot; another -errno, with why.
+ */
 int vhsm_baseline_set_learned(const char *dir, const char *name,
-			      const char *uuid, json_t *learned, char *why);
+			      const char *uuid, const struct vhsm_boot *,
+			      json_t *learned, bool *changed, char *why);
 
 #endif /* VHSM_BASELINE_H */

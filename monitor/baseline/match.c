@@ -42,6 +42,7 @@ static unsigned differences(const json_t *manifest,
 struct nearest {
 	char name[VHSM_BASELINE_NAME_MAX];
 	json_t *manifest;
+	uint8_t digest[32];		/* of the manifest */
 	unsigned differ;
 	bool stale;			/* changed since it was approved */
 };
@@ -104,7 +105,8 @@ static unsigned count(unsigned bits)
 
 /* Takes a manifest over if it is nearer than what there is. */
 static void consider(struct nearest *nearest, const char *name,
-		     json_t *manifest, unsigned differ, bool stale)
+		     json_t *manifest, const uint8_t digest[32],
+		     unsigned differ, bool stale)
 {
 	if (nearest->manifest &&
 	    count(nearest->differ) + nearest->stale <= count(differ) + stale) {
@@ -113,6 +115,7 @@ static void consider(struct nearest *nearest, const char *name,
 	}
 	json_decref(nearest->manifest);
 	nearest->manifest = manifest;
+	memcpy(nearest->digest, digest, sizeof(nearest->digest));
 	nearest->differ = differ;
 	nearest->stale = stale;
 	snprintf(nearest->name, sizeof(nearest->name), "%s", name);
@@ -135,7 +138,8 @@ static void look(const char *dir, const json_t *list,
 		if (baseline_manifest_read(dir, name, &manifest, digest, why))
 			continue;
 		baseline_hex(digest, hex);
-		consider(nearest, name, manifest, differences(manifest, boot),
+		consider(nearest, name, manifest, digest,
+			 differences(manifest, boot),
 			 strcmp(hex, json_string_value(json_object_get(entry,
 				"manifest"))) != 0);
 	}
@@ -189,33 +193,77 @@ static int explain(const char *dir, const char *uuid,
 			     nearest->name, text);
 }
 
-int vhsm_baseline_match(const char *dir, const char *uuid,
-			const struct vhsm_boot *boot, char name[],
-			json_t **manifest, char *why)
+int baseline_boot_check(const json_t *manifest, const char *name,
+			const struct vhsm_boot *boot, char *why)
 {
-	struct nearest nearest = { .manifest = NULL };
-	uint8_t digest[32];
+	const struct nearest it = {
+		.manifest = (json_t *)manifest,
+		.differ = differences(manifest, boot),
+	};
+	char text[VHSM_BASELINE_WHY_LEN];
+
+	if (!it.differ)
+		return 0;
+	describe(&it, boot, text, sizeof(text));
+	return baseline_fail(why, -EINVAL, "not booted as %s: %s", name, text);
+}
+
+/* 0 with what was found, or -errno with why; *nearest is the caller's. */
+static int find(const char *dir, const char *uuid,
+		const struct vhsm_boot *boot, struct nearest *nearest,
+		char *why)
+{
 	json_t *list;
 	int r = vhsm_baseline_approvals(dir, uuid, &list, why);
 
-	*manifest = NULL;
 	if (r)
 		return r;
-	look(dir, list, boot, &nearest);
-	if (nearest.manifest && !nearest.differ && !nearest.stale) {
-		snprintf(name, VHSM_BASELINE_NAME_MAX, "%s", nearest.name);
-		r = vhsm_baseline_read(dir, name, manifest, digest, why);
-		/* Not another one meanwhile. */
-		if (!r && !json_equal(*manifest, nearest.manifest)) {
-			json_decref(*manifest);
-			*manifest = NULL;
-			r = baseline_fail(why, -EAGAIN,
-					  "%s was just changed", name);
-		}
-	} else {
-		r = explain(dir, uuid, boot, &nearest, why);
+	look(dir, list, boot, nearest);
+	json_decref(list);
+	if (nearest->manifest && !nearest->differ && !nearest->stale)
+		return 0;
+	return explain(dir, uuid, boot, nearest, why);
+}
+
+static void found_take(const struct nearest *nearest, char name[],
+		       uint8_t digest[32])
+{
+	snprintf(name, VHSM_BASELINE_NAME_MAX, "%s", nearest->name);
+	memcpy(digest, nearest->digest, sizeof(nearest->digest));
+}
+
+int vhsm_baseline_find(const char *dir, const char *uuid,
+		       const struct vhsm_boot *boot, char name[],
+		       uint8_t digest[32], char *why)
+{
+	struct nearest nearest = { .manifest = NULL };
+	int r = find(dir, uuid, boot, &nearest, why);
+
+	if (!r)
+		found_take(&nearest, name, digest);
+	json_decref(nearest.manifest);
+	return r;
+}
+
+int vhsm_baseline_match(const char *dir, const char *uuid,
+			const struct vhsm_boot *boot, char name[],
+			uint8_t digest[32], json_t **manifest, char *why)
+{
+	struct nearest nearest = { .manifest = NULL };
+	int r = find(dir, uuid, boot, &nearest, why);
+	uint8_t now[32];
+
+	*manifest = NULL;
+	if (!r) {
+		found_take(&nearest, name, digest);
+		r = vhsm_baseline_read(dir, name, manifest, now, why);
+	}
+	/* Not another one meanwhile. */
+	if (!r && memcmp(now, digest, sizeof(now))) {
+		json_decref(*manifest);
+		*manifest = NULL;
+		r = baseline_fail(why, -EAGAIN, "%s was just changed", name);
 	}
 	json_decref(nearest.manifest);
-	json_decref(list);
 	return r;
 }

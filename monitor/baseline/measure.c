@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.c - what a domain is booted with. */
+/* measure.c - what a domain is booted with, and its JSON. */
 #include <errno.h>
 #include <string.h>
 
@@ -26,4 +26,31 @@ int vhsm_boot_measure(struct vhsm_boot *boot, const char *kernel,
 	int r = baseline_measure_rest(boot, ramdisk, cmdline, why);
 
 	return r ? r : baseline_hash_file(kernel, boot->kernel, why);
+}
+
+json_t *vhsm_boot_encode(const struct vhsm_boot *boot)
+{
+	char kernel[BASELINE_HEX_LEN], ramdisk[BASELINE_HEX_LEN];
+
+	baseline_hex(boot->kernel, kernel);
+	baseline_hex(boot->ramdisk, ramdisk);
+	return json_pack("{s:s,s:s*,s:s}", "kernel", kernel, "ramdisk",
+			 boot->has_ramdisk ? ramdisk : NULL, "cmdline",
+			 boot->cmdline);
+}
+
+int vhsm_boot_decode(struct vhsm_boot *boot, const json_t *untrusted)
+{
+	const char *kernel, *cmdline, *ramdisk = NULL;
+
+	memset(boot, 0, sizeof(*boot));
+	if (json_unpack((json_t *)untrusted, "{s:s,s?s,s:s!}", "kernel",
+			&kernel, "ramdisk", &ramdisk, "cmdline", &cmdline) ||
+	    !baseline_unhex(kernel, boot->kernel) ||
+	    (ramdisk && !baseline_unhex(ramdisk, boot->ramdisk)) ||
+	    strlen(cmdline) >= sizeof(boot->cmdline))
+		return -EINVAL;
+	boot->has_ramdisk = ramdisk != NULL;
+	memcpy(boot->cmdline, cmdline, strlen(cmdline) + 1);
+	return 0;
 }

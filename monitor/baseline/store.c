@@ -173,32 +173,45 @@ int vhsm_baseline_remove(const char *dir, const char *name, char *why)
 	return r;
 }
 
-int vhsm_baseline_set_learned(const char *dir, const char *name,
-			      const char *uuid, json_t *learned, char *why)
+static int learned_write(const char *dir, const char *name, const char *uuid,
+			 json_t *manifest, json_t *learned, char *why)
 {
 	char path[PATH_MAX], time[BASELINE_TIME_LEN];
+	int r = baseline_path(path, dir, name, BASELINE_MANIFEST, why);
+
+	if (r)
+		return r;
+	baseline_time(time);
+	if (json_object_set(manifest, "learned", learned) ||
+	    json_object_set_new(manifest, "learned_from",
+				json_pack("{s:s,s:s}", "domain", uuid, "time",
+					  time)))
+		return baseline_fail(why, -ENOMEM, "no memory");
+	return baseline_write_json(path, manifest, NULL, why);
+}
+
+int vhsm_baseline_set_learned(const char *dir, const char *name,
+			      const char *uuid, const struct vhsm_boot *boot,
+			      json_t *learned, bool *changed, char *why)
+{
 	json_t *manifest = NULL;
 	uint8_t digest[32];
 	int r, lock = vhsm_baseline_lock(dir, why);
 
+	*changed = false;
 	if (lock < 0)
 		return lock;
 	r = vhsm_baseline_read(dir, name, &manifest, digest, why);
-	if (!r) {
-		baseline_time(time);
-		if (!json_is_object(learned))
-			r = baseline_fail(why, -EINVAL,
-					  "what was learned is not an object");
-		else if (json_object_set(manifest, "learned", learned) ||
-			 json_object_set_new(manifest, "learned_from",
-					     json_pack("{s:s,s:s}", "domain",
-						       uuid, "time", time)))
-			r = baseline_fail(why, -ENOMEM, "no memory");
+	if (!r)
+		r = baseline_boot_check(manifest, name, boot, why);
+	if (!r && !json_is_object(learned))
+		r = baseline_fail(why, -EINVAL,
+				  "what was learned is not an object");
+	/* The same again is no new baseline: its approval holds. */
+	if (!r && !json_equal(json_object_get(manifest, "learned"), learned)) {
+		r = learned_write(dir, name, uuid, manifest, learned, why);
+		*changed = !r;
 	}
-	if (!r)
-		r = baseline_path(path, dir, name, BASELINE_MANIFEST, why);
-	if (!r)
-		r = baseline_write_json(path, manifest, NULL, why);
 	json_decref(manifest);
 	close(lock);
 	return r;

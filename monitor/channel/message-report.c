@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * message-report.c - what a monitor reports: findings, verdicts, what it
- * learned, a line for the log.
+ * learned or why nothing was, a line for the log.
  */
 #include <errno.h>
 #include <string.h>
@@ -219,6 +219,21 @@ int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 	return ok ? 0 : -EPROTO;
 }
 
+/* An object with one line of text. */
+static int line_decode(const char *kind, const char *member, char *text,
+		       const char *untrusted, size_t len, char *why)
+{
+	json_t *json = message_parse(untrusted, len, kind, why);
+	struct message m;
+	bool ok;
+
+	ok = json && message_open(&m, json, kind, why) &&
+	     message_text(&m, member, text, VHSM_LOG_TEXT_LEN) &&
+	     message_end(&m);
+	json_decref(json);
+	return ok ? 0 : -EPROTO;
+}
+
 json_t *vhsm_log_encode(const char *text)
 {
 	return json_pack("{s:s}", "text", text);
@@ -227,13 +242,16 @@ json_t *vhsm_log_encode(const char *text)
 int vhsm_log_decode(char text[VHSM_LOG_TEXT_LEN], const char *untrusted,
 		    size_t len, char *why)
 {
-	json_t *json = message_parse(untrusted, len, "log", why);
-	struct message m;
-	bool ok;
+	return line_decode("log", "text", text, untrusted, len, why);
+}
 
-	ok = json && message_open(&m, json, "log", why) &&
-	     message_text(&m, "text", text, VHSM_LOG_TEXT_LEN) &&
-	     message_end(&m);
-	json_decref(json);
-	return ok ? 0 : -EPROTO;
+json_t *vhsm_learn_failed_encode(const char *text)
+{
+	return json_pack("{s:s}", "why", text);
+}
+
+int vhsm_learn_failed_decode(char text[VHSM_LOG_TEXT_LEN],
+			     const char *untrusted, size_t len, char *why)
+{
+	return line_decode("learn-failed", "why", text, untrusted, len, why);
 }

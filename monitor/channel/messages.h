@@ -10,6 +10,9 @@
  * responder's own clock.  One sweep is under way at a time.  Slices of the full
  * checks run between sweeps; their findings count in the next verdict.
  *
+ * After LEARN, the next clean VERDICT is followed by LEARNED frames, one a check,
+ * and LEARN_DONE; or, when nothing can be learned, by LEARN_FAILED alone.
+ *
  * The DIRTY frames before a SWEEP tell what was written since the SWEEP before;
  * a guest frame in none of them was not written.  A SWEEP without any says that
  * no log was kept, and all is taken as written.
@@ -44,8 +47,9 @@ enum vhsm_frame_type {
 	VHSM_FRAME_FINDING,		/* a confirmed finding */
 	VHSM_FRAME_VERDICT,		/* a sweep is over */
 	VHSM_FRAME_LEARNED,		/* {"check": name, "learned": ...} */
-	VHSM_FRAME_LEARN_DONE,		/* all of them sent */
+	VHSM_FRAME_LEARN_DONE,		/* all of them sent; no payload */
 	VHSM_FRAME_LOG,			/* {"text": ...}, rate-limited by both */
+	VHSM_FRAME_LEARN_FAILED,	/* nothing is learned: {"why": ...} */
 	/* responder to monitor */
 	VHSM_FRAME_CONFIGURE = 64,	/* struct vhsm_configure */
 	VHSM_FRAME_SWEEP,		/* struct vhsm_sweep_order */
@@ -134,6 +138,10 @@ int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 json_t *vhsm_log_encode(const char *text);
 int vhsm_log_decode(char text[VHSM_LOG_TEXT_LEN], const char *untrusted,
 		    size_t len, char *why);
+/* The same of why nothing was learned. */
+json_t *vhsm_learn_failed_encode(const char *text);
+int vhsm_learn_failed_decode(char text[VHSM_LOG_TEXT_LEN],
+			     const char *untrusted, size_t len, char *why);
 
 /* A DIRTY frame of the guest frames from first (a multiple of 8), at bits[0]:
  * its length.  As many of the frames as fit; at most VHSM_DIRTY_FRAMES. */

@@ -160,40 +160,6 @@ static void on_verdict(struct vhsm_watched *w, const char *bytes, size_t len)
 			  good);
 }
 
-static void on_learned(struct vhsm_watched *w, const char *bytes, size_t len)
-{
-	char why[VHSM_MESSAGE_WHY_LEN] = "";
-	const struct vhsm_check_info *info;
-	json_t *learned = NULL;
-
-	if (!w->learning.call)
-		broke(w, "learned what it was not asked to");
-	else if (vhsm_learned_decode(&info, &learned, bytes, len, why))
-		broke(w, "learned: %s", why);
-	else if (json_object_set_new(w->learning.learned, info->name, learned))
-		broke(w, "learned: %s", info->name);
-}
-
-static void on_learn_done(struct vhsm_watched *w)
-{
-	char why[VHSM_BASELINE_WHY_LEN] = "";
-	struct vhsm_learning learning = w->learning;
-
-	if (!learning.call) {
-		broke(w, "learned what it was not asked to");
-		return;
-	}
-	w->learning = (struct vhsm_learning){ 0 };
-	/* Takes the reference. */
-	if (vhsm_baseline_set_learned(w->responder->conf.baseline_dir,
-				      learning.baseline, w->domain.uuid,
-				      learning.learned, why))
-		vhsm_rpc_error(learning.call, "failed", "%s", why);
-	else
-		vhsm_rpc_result(learning.call, json_pack("{s:s}", "baseline",
-							 learning.baseline));
-}
-
 static void on_log(struct vhsm_watched *w, const char *bytes, size_t len)
 {
 	static struct vhsm_log_limit limit = { .burst = 20, .interval_s = 60 };
@@ -209,6 +175,8 @@ static void on_log(struct vhsm_watched *w, const char *bytes, size_t len)
 static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
 		  size_t len)
 {
+	const char *wrong = NULL;
+
 	if (type != VHSM_FRAME_HELLO && !is_sweeping(w)) {
 		broke(w, "frame %u before hello", type);
 		return;
@@ -227,10 +195,13 @@ static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
 		on_verdict(w, bytes, len);
 		break;
 	case VHSM_FRAME_LEARNED:
-		on_learned(w, bytes, len);
+		wrong = vhsm_learn_take(w, bytes, len);
 		break;
 	case VHSM_FRAME_LEARN_DONE:
-		on_learn_done(w);
+		wrong = vhsm_learn_done(w, len);
+		break;
+	case VHSM_FRAME_LEARN_FAILED:
+		wrong = vhsm_learn_failed(w, bytes, len);
 		break;
 	case VHSM_FRAME_LOG:
 		on_log(w, bytes, len);
@@ -238,6 +209,8 @@ static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
 	default:
 		broke(w, "frame of type %u", type);
 	}
+	if (wrong)
+		broke(w, "learning: %s", wrong);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

@@ -6,7 +6,8 @@
  *   watch.list      {after: UUID or ""} -> {guests: [...], next: UUID or null}
  *   watch.start     {domain, policy} -> the guest
  *   watch.stop      {domain} -> {uuid}
- *   baseline.learn  {domain, baseline} -> {baseline}, when it is done
+ *   baseline.learn  {domain, baseline, approve} -> {baseline, changed,
+ *                   approved}, when it is done
  *   release         {domain, reason} -> {uuid, domain, destroyed}
  *   react           {domain, reaction} -> the guest
  *   alerts.*        rpc-alerts.h
@@ -215,21 +216,11 @@ static void do_learn(struct vhsm_responder *r, struct vhsm_rpc_call *call,
 
 	if (!name)
 		return;
-	if (strlen(name) >= VHSM_BASELINE_NAME_MAX) {
+	if (strlen(name) >= VHSM_BASELINE_NAME_MAX)
 		vhsm_rpc_error(call, "bad-request", "baseline: name too long");
-	} else if (w->learning.call) {
-		vhsm_rpc_error(call, "busy", "%s is learnt from already",
-			       w->domain.name);
-	} else if (!w->monitor.has_verdict || vhsm_sweep_learn(w)) {
-		vhsm_rpc_error(call, "failed", "the monitor of %s does not "
-			       "sweep (%s); see vhsmctl monitor show",
-			       w->domain.name, state_name(w));
-	} else {
-		w->learning.call = call;
-		w->learning.learned = json_object();
-		snprintf(w->learning.baseline, sizeof(w->learning.baseline),
-			 "%s", name);
-	}
+	else
+		vhsm_learn_begin(w, call, name, json_is_true(
+				 json_object_get(params, "approve")));
 }
 
 static void do_release(struct vhsm_responder *r, struct vhsm_rpc_call *call,

@@ -7,6 +7,7 @@
  *   watched.c   a guest's state (watch.h): does what it says is to be done
  *   link.c      frames from a monitor, every one of them untrusted
  *   sweep.c     frames to it: configuration, registers, dirty pages
+ *   learn.c     what a monitor learned, into a baseline
  *   findings.c  from a finding to an alert and an incident
  *   reactions.c what is done about it; release.c undoes it; bundle.c keeps it
  *   keys.c      what the broker and the vault are told
@@ -83,9 +84,15 @@ struct vhsm_monitor {
 
 /* Learning a baseline that an admin waits for. */
 struct vhsm_learning {
-	struct vhsm_rpc_call *call;	/* NULL: none */
+	struct vhsm_rpc_call *call;	/* NULL: none waits */
+	bool owed;			/* the monitor's answer; also one that
+					 * nobody waits for any more */
+	bool approve;
 	char baseline[VHSM_BASELINE_NAME_MAX];
 	json_t *learned;
+	size_t bytes;			/* of frames, in learned */
+	struct event *overdue;		/* the answer is */
+	struct vhsm_job *job;		/* writes it down */
 };
 
 struct vhsm_watched {
@@ -170,6 +177,22 @@ void vhsm_link_close(struct vhsm_watched *);
 void vhsm_sweep_configure(struct vhsm_watched *);
 void vhsm_sweep_order(struct vhsm_watched *);
 int vhsm_sweep_learn(struct vhsm_watched *);
+
+/* --- learn.c --- */
+
+/* Begins, or answers with an error. */
+void vhsm_learn_begin(struct vhsm_watched *, struct vhsm_rpc_call *,
+		      const char *baseline, bool approve);
+/* LEARNED, LEARN_FAILED, LEARN_DONE from the monitor: NULL, or how it thereby
+ * broke the protocol. */
+const char *vhsm_learn_take(struct vhsm_watched *, const char *untrusted,
+			    size_t len);
+const char *vhsm_learn_failed(struct vhsm_watched *, const char *untrusted,
+			      size_t len);
+const char *vhsm_learn_done(struct vhsm_watched *, size_t len);
+/* The monitor is gone; the guest's record goes. */
+void vhsm_learn_end(struct vhsm_watched *);
+void vhsm_learn_free(struct vhsm_watched *);
 
 /* --- findings.c --- */
 

@@ -102,7 +102,8 @@ static void gone(struct vhsm_watched *w)
 static bool done_with(const struct vhsm_watched *w)
 {
 	return !w->domain.domid && w->watch.state == VHSM_WATCH_ABSENT &&
-		!w->incident.open && !w->by_admin && !w->job && !w->reaction;
+		!w->incident.open && !w->by_admin && !w->job && !w->reaction &&
+		!w->learning.job;
 }
 
 static void policy_read(struct vhsm_responder *r,

@@ -304,11 +304,7 @@ static void hang_up(struct vhsm_watched *w)
 	vhsm_link_close(w);
 	vhsm_hypervisor_dirty_end(r->hypervisor, &w->monitor.dirty,
 				  w->domain.domid);
-	if (w->learning.call)
-		vhsm_rpc_error(w->learning.call, "failed", "the monitor ended "
-			       "while it learnt");
-	json_decref(w->learning.learned);
-	w->learning = (struct vhsm_learning){ 0 };
+	vhsm_learn_end(w);
 }
 
 static void connect_try(struct vhsm_watched *w)
@@ -469,6 +465,7 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 
 void vhsm_watched_free(struct vhsm_watched *w)
 {
+	vhsm_learn_free(w);
 	hang_up(w);
 	if (w->releaser)
 		vhsm_rpc_error(w->releaser, "failed", "the responder ends");

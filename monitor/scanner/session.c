@@ -110,30 +110,62 @@ static int on_dirty(struct session *s, const void *payload, size_t len)
 	return 0;
 }
 
-/* What every check learned, one frame each. */
+static int learn_refuse(struct session *s, const char *text)
+{
+	char line[VHSM_LOG_TEXT_LEN];
+
+	snprintf(line, sizeof(line), "%s", text);
+	vhsm_finding_clean_text(line, sizeof(line));
+	vhsm_log(LOG_NOTICE, "nothing is learned: %s", line);
+	return tell(s, VHSM_FRAME_LEARN_FAILED,
+		    vhsm_learn_failed_encode(line));
+}
+
+/* Unlike tell: what was learned is whole, or nothing is. */
+static int learned_send(struct session *s, const char *name, json_t *learned)
+{
+	const struct vhsm_check_info *check = vhsm_check_by_name(name);
+	json_t *message = check ? vhsm_learned_encode(check, learned) : NULL;
+	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	int r = text ? vhsm_channel_send(s->setup->channel, VHSM_FRAME_LEARNED,
+					 text, strlen(text)) : -ENOMEM;
+
+	free(text);
+	json_decref(message);
+	return r;
+}
+
+/* What every check learned, one frame each; of a guest that shows nothing
+ * that is not approved, for else that would be learned. */
 static int learn(struct session *s)
 {
-	const struct vhsm_check_info *check;
 	char why[GUEST_WHY_LEN] = "";
 	json_t *all, *learned;
 	const char *name;
-	int r;
+	int r = 0;
 
 	s->learn = false;
-	if (guest_learn(s->guest, &all, why)) {
-		tell_log(s, why);
-		return 0;
-	}
-	r = 0;
+	if (!s->verdict.clean)
+		return learn_refuse(s, s->verdict.error[0] ?
+				    s->verdict.error :
+				    "the guest is not clean");
+	if (guest_learn(s->guest, &all, why))
+		return learn_refuse(s, why);
 	json_object_foreach(all, name, learned) {
-		check = vhsm_check_by_name(name);
-		if (!r && check)
-			r = tell(s, VHSM_FRAME_LEARNED,
-				 vhsm_learned_encode(check, learned));
+		if (r)
+			break;
+		r = learned_send(s, name, learned);
+		if (r)
+			snprintf(why, sizeof(why), "what %s learned cannot be "
+				 "sent: %s", name, strerror(-r));
 	}
 	json_decref(all);
-	return r ? r : vhsm_channel_send(s->setup->channel,
-					 VHSM_FRAME_LEARN_DONE, NULL, 0);
+	if (r == -EPIPE)
+		return r;
+	if (r)
+		return learn_refuse(s, why);
+	return vhsm_channel_send(s->setup->channel, VHSM_FRAME_LEARN_DONE,
+				 NULL, 0);
 }
 
 static int on_sweep(struct session *s, const void *payload, size_t len)
@@ -158,7 +190,7 @@ static int on_sweep(struct session *s, const void *payload, size_t len)
 	if (!r)
 		r = tell(s, VHSM_FRAME_VERDICT,
 			 vhsm_verdict_encode(&s->verdict));
-	if (!r && s->learn && !s->verdict.error[0])
+	if (!r && s->learn)
 		r = learn(s);
 	if (!r)
 		guest_slice(s->guest);

@@ -143,6 +143,14 @@ static void line(const char *text, size_t len)
 		MUST(printable(got, sizeof(got), false));
 }
 
+static void learn_failed(const char *text, size_t len)
+{
+	char got[VHSM_LOG_TEXT_LEN];
+
+	if (!vhsm_learn_failed_decode(got, text, len, why))
+		MUST(printable(got, sizeof(got), false));
+}
+
 static void dirty(const char *text, size_t len)
 {
 	const uint8_t *bits;
@@ -163,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static void (*const decode[])(const char *, size_t) = {
 		hello, found, configure, sweep, finding, verdict, learned,
-		line, dirty,
+		line, dirty, learn_failed,
 	};
 	const size_t kinds = sizeof(decode) / sizeof(decode[0]);
 

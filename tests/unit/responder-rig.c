@@ -88,20 +88,6 @@ void vhsm_hypervisor_dirty_end(struct vhsm_hypervisor *hv,
 	*dirty = (struct vhsm_dirty){ 0 };
 }
 
-int vhsm_baseline_set_learned(const char *base, const char *name,
-			      const char *uuid, json_t *learned, char *why)
-{
-	(void)base;
-	(void)uuid;
-	(void)why;
-	ck_assert_str_eq(name, "web-6.1");
-	ck_assert_str_eq(json_string_value(json_object_get(learned,
-							   "cpu-entry")),
-			 "gates");
-	json_decref(learned);
-	return 0;
-}
-
 static struct vhsm_channel *connect_monitor(uint32_t domid)
 {
 	int fds[2];
@@ -192,8 +178,10 @@ void act_is(const char *match, const char *start)
 		 "\"disks\":[]}}' >&4;;\n"
 		 "rejoin) cat <&3 > %s/rejoin; echo '{\"result\":null}' >&4;;\n"
 		 "freeze) echo '{\"result\":{\"pages\":5}}' >&4;;\n"
+		 "learn) cat <&3 > %s/learn; echo '{\"result\":{"
+		 "\"changed\":true}}' >&4;;\n"
 		 "*) echo '{\"result\":null}' >&4;;\n"
-		 "esac\n", dir, match, start, dir);
+		 "esac\n", dir, match, start, dir, dir);
 	write_file("vhsm-act", text, 0700);
 }
 
@@ -471,63 +459,51 @@ void broken_expect(void)
 
 /* --- the admin --- */
 
-struct admin {
+static struct {
+	struct vhsm_rpc_async *client;
 	bool answered;
 	json_t *result;
 	char code[32];
-};
+} admin;
 
 static void on_answered(void *arg, json_t *result, const char *code,
 			const char *error)
 {
-	struct admin *admin = arg;
-
-	(void)error;
-	admin->answered = true;
-	admin->result = json_incref(result);
-	snprintf(admin->code, sizeof(admin->code), "%s", code ? code : "");
-}
-
-/* For the learning test: a call that is answered when learning is done. */
-static void on_learn_here(struct vhsm_rpc_call *rpc, const char *method,
-			  json_t *params, int fd, void *arg)
-{
-	(void)method;
-	(void)params;
-	(void)fd;
 	(void)arg;
-	web()->learning.call = rpc;
-	say(VHSM_FRAME_LEARNED, json_pack("{s:s,s:s}", "check", "cpu-entry",
-					  "learned", "gates"));
-	say(VHSM_FRAME_LEARN_DONE, json_object());
+	(void)error;
+	admin.answered = true;
+	admin.result = json_incref(result);
+	snprintf(admin.code, sizeof(admin.code), "%s", code ? code : "");
 }
 
-void call(const char *method, json_t *params, json_t **result,
-		 char *code)
+void ask(const char *method, json_t *params)
 {
-	struct vhsm_rpc_server *here = NULL;
-	struct vhsm_rpc_async *client;
-	struct admin admin = { 0 };
 	char path[128];
-	int fd = -1;
 
 	snprintf(path, sizeof(path), "%s/responder.sock", dir);
-	if (!strcmp(method, "learn-here")) {
-		snprintf(path, sizeof(path), "%s/here.sock", dir);
-		fd = vhsm_rpc_listen(path);
-		here = vhsm_rpc_server_new(r.base, fd, on_learn_here, NULL);
-	} else if (!r.admin) {
-		ck_assert_int_eq(vhsm_methods_new(&r), 0);
-	}
-	client = vhsm_rpc_async_new(r.base, path, NULL, NULL);
-	vhsm_rpc_async_call(client, method, params, -1, 8000, on_answered,
-			    &admin);
+	ck_assert_int_eq(vhsm_methods_new(&r), 0);
+	admin.answered = false;
+	admin.client = vhsm_rpc_async_new(r.base, path, NULL, NULL);
+	vhsm_rpc_async_call(admin.client, method, params, -1, 8000,
+			    on_answered, NULL);
+}
+
+bool answered(void)
+{
+	return admin.answered;
+}
+
+void answer(json_t **result, char *code)
+{
 	until(admin.answered);
 	*result = admin.result;
 	snprintf(code, 32, "%s", admin.code);
-	vhsm_rpc_async_free(&client);
-	vhsm_rpc_server_free(&here);
-	if (fd >= 0)
-		close(fd);
+	vhsm_rpc_async_free(&admin.client);
 	vhsm_methods_free(&r);
+}
+
+void call(const char *method, json_t *params, json_t **result, char *code)
+{
+	ask(method, params);
+	answer(result, code);
 }

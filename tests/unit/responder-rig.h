@@ -73,8 +73,11 @@ void to_clean(void);
 /* It broke the protocol: an alert, and it is remade. */
 void broken_expect(void);
 
-/* An admin's call, answered.  "learn-here" is one that the rig answers as the
- * end of learning. */
+/* An admin's call, answered; the result is the caller's. */
 void call(const char *method, json_t *params, json_t **result, char *code);
+/* One whose answer is waited for later. */
+void ask(const char *method, json_t *params);
+bool answered(void);
+void answer(json_t **result, char *code);
 
 #endif /* VHSM_RESPONDER_RIG_H */

@@ -140,7 +140,7 @@ START_TEST(what_was_made_can_be_read_and_matched)
 			 0);
 	ck_assert_int_eq(vhsm_baseline_match(store,
 			 "4f2e9a60-6a35-4d0e-9c0d-0123456789ab", &boot, name,
-			 &read, why), 0);
+			 digest, &read, why), 0);
 	json_decref(read);
 }
 END_TEST

@@ -25,6 +25,7 @@ static char why[VHSM_BASELINE_WHY_LEN];
 static struct vhsm_boot boot;
 static json_t *manifest;
 static char name[VHSM_BASELINE_NAME_MAX];
+static uint8_t found[32];
 
 static void path_of(char path[], const char *a, const char *b)
 {
@@ -132,7 +133,8 @@ static int match(const char *uuid)
 	json_decref(manifest);
 	manifest = NULL;
 	name[0] = why[0] = 0;
-	return vhsm_baseline_match(dir, uuid, &boot, name, &manifest, why);
+	return vhsm_baseline_match(dir, uuid, &boot, name, found, &manifest,
+				   why);
 }
 
 START_TEST(an_approved_boot_matches)
@@ -422,12 +424,14 @@ START_TEST(what_was_learned_wants_approval)
 				    450);
 	json_t *before, *after, *differences;
 	uint8_t digest[32];
+	bool changed;
 
 	approve("web");
 	ck_assert_int_eq(vhsm_baseline_read(dir, "web", &before, digest, why),
 			 0);
-	ck_assert_int_eq(vhsm_baseline_set_learned(dir, "web", UUID, learned,
-						   why), 0);
+	ck_assert_int_eq(vhsm_baseline_set_learned(dir, "web", UUID, &boot,
+						   learned, &changed, why), 0);
+	ck_assert(changed);
 	ck_assert_int_eq(match(UUID), -ENOENT);
 	ck_assert_int_eq(vhsm_baseline_read(dir, "web", &after, digest, why),
 			 0);
@@ -441,9 +445,73 @@ START_TEST(what_was_learned_wants_approval)
 	json_decref(differences);
 	json_decref(before);
 	json_decref(after);
-	json_decref(learned);
 	approve("web");
 	ck_assert_int_eq(match(UUID), 0);
+	/* The same once more changes nothing. */
+	ck_assert_int_eq(vhsm_baseline_set_learned(dir, "web", OTHER, &boot,
+						   learned, &changed, why), 0);
+	ck_assert(!changed);
+	ck_assert_int_eq(match(UUID), 0);
+	json_decref(learned);
+}
+END_TEST
+
+START_TEST(nothing_is_learned_from_another_boot)
+{
+	json_t *learned = json_pack("{s:{s:i}}", "syscall-table", "entries",
+				    450);
+	bool changed = true;
+
+	approve("web");
+	measure("a kernel", "a ramdisk", "root=/dev/xvda1 init=/bin/sh");
+	ck_assert_int_eq(vhsm_baseline_set_learned(dir, "web", UUID, &boot,
+						   learned, &changed, why),
+			 -EINVAL);
+	ck_assert(!changed);
+	ck_assert_ptr_nonnull(strstr(why, "init=/bin/sh"));
+	measure("a kernel", "a ramdisk", "root=/dev/xvda1 quiet");
+	ck_assert_int_eq(match(UUID), 0);
+	json_decref(learned);
+}
+END_TEST
+
+START_TEST(a_boot_is_read_as_written)
+{
+	json_t *json = vhsm_boot_encode(&boot);
+	struct vhsm_boot read;
+
+	ck_assert_int_eq(vhsm_boot_decode(&read, json), 0);
+	ck_assert_mem_eq(&read, &boot, sizeof(boot));
+	json_object_set_new(json, "kernel", json_string("00"));
+	ck_assert_int_eq(vhsm_boot_decode(&read, json), -EINVAL);
+	json_decref(json);
+	measure("a kernel", NULL, "");
+	json = vhsm_boot_encode(&boot);
+	ck_assert_ptr_null(json_object_get(json, "ramdisk"));
+	ck_assert_int_eq(vhsm_boot_decode(&read, json), 0);
+	ck_assert_mem_eq(&read, &boot, sizeof(boot));
+	json_object_set_new(json, "more", json_null());
+	ck_assert_int_eq(vhsm_boot_decode(&read, json), -EINVAL);
+	json_decref(json);
+}
+END_TEST
+
+START_TEST(what_is_found_is_what_matches)
+{
+	char as[VHSM_BASELINE_NAME_MAX];
+	uint8_t digest[32];
+
+	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
+			 -ENOENT);
+	approve("web");
+	ck_assert_int_eq(match(UUID), 0);
+	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
+			 0);
+	ck_assert_str_eq(as, name);
+	ck_assert_mem_eq(digest, found, sizeof(found));
+	ck_assert_int_eq(vhsm_baseline_revoke(dir, UUID, "web", why), 0);
+	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
+			 -ENOENT);
 }
 END_TEST
 
@@ -541,6 +609,9 @@ int main(void)
 	tcase_add_test(tests, the_signing_key_is_private);
 	tcase_add_test(tests, revoked_is_not_approved);
 	tcase_add_test(tests, what_was_learned_wants_approval);
+	tcase_add_test(tests, nothing_is_learned_from_another_boot);
+	tcase_add_test(tests, a_boot_is_read_as_written);
+	tcase_add_test(tests, what_is_found_is_what_matches);
 	tcase_add_test(tests, names_cannot_lead_out_of_the_store);
 	tcase_add_test(tests, lists_name_what_is_there);
 	tcase_add_test(tests, what_cannot_be_measured_is_an_error);

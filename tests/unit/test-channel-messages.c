@@ -237,6 +237,11 @@ START_TEST(what_was_learned_and_log_lines_are_read_as_written)
 	ck_assert_int_eq(vhsm_log_decode(line, text, strlen(text), why), 0);
 	ck_assert_str_eq(line, "all is well");
 	free(text);
+	text = dump(vhsm_learn_failed_encode("no kernel"));
+	ck_assert_int_eq(vhsm_learn_failed_decode(line, text, strlen(text),
+						  why), 0);
+	ck_assert_str_eq(line, "no kernel");
+	free(text);
 }
 END_TEST
 
@@ -293,6 +298,10 @@ static const struct {
 	{ "learned", "{\"check\":\"cpu-entry\"}" },
 	{ "learned", "{\"check\":\"none\",\"learned\":1}" },
 	{ "learned", "{\"check\":\"monitor-lost\",\"learned\":1}" },
+	{ "learn-failed", "{}" },
+	{ "learn-failed", "{\"why\":7}" },
+	{ "learn-failed", "{\"why\":\"\\u001b[2J\"}" },
+	{ "learn-failed", "{\"why\":\"a\",\"more\":1}" },
 	{ "log", "{\"text\":7}" },
 	{ "log", "{\"text\":\"\\u001b[2J\"}" },
 	{ "verdict", "{\"number\":1,\"clean\":true}" },
@@ -326,6 +335,8 @@ static int decode(const char *kind, const char *text)
 		return vhsm_finding_decode(&u.finding, text, len, why);
 	if (!strcmp(kind, "verdict"))
 		return vhsm_verdict_decode(&u.verdict, text, len, why);
+	if (!strcmp(kind, "learn-failed"))
+		return vhsm_learn_failed_decode(u.log, text, len, why);
 	if (!strcmp(kind, "learned"))
 		return vhsm_learned_decode(&check, &learned, text, len, why);
 	return vhsm_log_decode(u.log, text, len, why);

@@ -164,7 +164,8 @@ static const struct {
 	{ VHSM_FRAME_LOG, "{\"text\":1}" },
 	{ VHSM_FRAME_LOG, "{\"text\":\"\\u001b[2J\"}" },
 	{ VHSM_FRAME_LEARNED, "{\"check\":\"cpu-entry\",\"learned\":1}" },
-	{ VHSM_FRAME_LEARN_DONE, "{}" },
+	{ VHSM_FRAME_LEARN_DONE, "" },
+	{ VHSM_FRAME_LEARN_FAILED, "{\"why\":\"no\"}" },
 	{ VHSM_FRAME_HELLO, "{\"version\":1,\"program\":\"x\"}" },
 	{ VHSM_FRAME_CONFIGURE, "{}" },
 	{ VHSM_FRAME_SWEEP, "{}" },
@@ -457,28 +458,6 @@ START_TEST(a_watch_with_an_open_incident_is_not_stopped)
 }
 END_TEST
 
-START_TEST(what_a_monitor_learns_goes_into_the_baseline)
-{
-	char code[32] = "none";
-	json_t *result = NULL;
-	uint32_t type;
-	const void *bytes;
-	size_t len;
-
-	to_clean();
-	/* The call is answered while we play the monitor. */
-	ck_assert_int_eq(vhsm_sweep_learn(web()), 0);
-	until(vhsm_channel_recv(monitor, &type, &bytes, &len) &&
-	      type == VHSM_FRAME_LEARN);
-	web()->learning.learned = json_object();
-	snprintf(web()->learning.baseline, sizeof(web()->learning.baseline),
-		 "web-6.1");
-	call("learn-here", NULL, &result, code);
-	ck_assert_str_eq(code, "");
-	json_decref(result);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("responder");
@@ -517,7 +496,6 @@ int main(void)
 	tcase_add_test(all, a_broker_that_fails_is_told_again);
 	tcase_add_test(all, an_admin_starts_and_stops_a_watch);
 	tcase_add_test(all, a_watch_with_an_open_incident_is_not_stopped);
-	tcase_add_test(all, what_a_monitor_learns_goes_into_the_baseline);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -408,6 +408,55 @@ START_TEST(what_a_guest_has_is_learned_when_asked_for)
 }
 END_TEST
 
+static void expect_learn_failed(const char *reason)
+{
+	char why[VHSM_MESSAGE_WHY_LEN], text[VHSM_LOG_TEXT_LEN];
+	const char *payload;
+	size_t len;
+
+	payload = expect(VHSM_FRAME_LEARN_FAILED, &len);
+	ck_assert_int_eq(vhsm_learn_failed_decode(text, payload, len, why), 0);
+	ck_assert_str_eq(text, reason);
+}
+
+START_TEST(a_guest_that_is_not_clean_teaches_nothing)
+{
+	struct vhsm_verdict v;
+	size_t len;
+
+	NEEDS_KERNEL();
+	tamper();
+	begin("{\"kernel-text\": null}");
+	ck_assert_int_eq(vhsm_channel_send(channel, VHSM_FRAME_LEARN, NULL, 0),
+			 0);
+	order(1);
+	expect(VHSM_FRAME_FINDING, &len);
+	expect(VHSM_FRAME_FOUND, &len);
+	expect_verdict(&v, 1);
+	expect_learn_failed("the guest is not clean");
+	/* Once. */
+	order(2);
+	expect(VHSM_FRAME_FINDING, &len);
+	expect_verdict(&v, 2);
+}
+END_TEST
+
+START_TEST(a_guest_without_a_kernel_teaches_nothing)
+{
+	const char zeros[4096] = { 0 };
+	struct vhsm_verdict v;
+
+	NEEDS_KERNEL();
+	guest_fixture_write(&guest, guest.root, zeros, sizeof(zeros));
+	begin("{\"kernel-text\": null}");
+	ck_assert_int_eq(vhsm_channel_send(channel, VHSM_FRAME_LEARN, NULL, 0),
+			 0);
+	order(1);
+	expect_verdict(&v, 1);
+	expect_learn_failed(v.error);
+}
+END_TEST
+
 /* --- a responder that is no good one --- */
 
 START_TEST(it_ends_when_the_responder_does)
@@ -520,6 +569,8 @@ int main(void)
 	tcase_add_test(tests,
 		every_configured_check_runs_on_a_real_kernel_or_says_why_not);
 	tcase_add_test(tests, what_a_guest_has_is_learned_when_asked_for);
+	tcase_add_test(tests, a_guest_that_is_not_clean_teaches_nothing);
+	tcase_add_test(tests, a_guest_without_a_kernel_teaches_nothing);
 	tcase_add_test(tests, it_ends_when_the_responder_does);
 	tcase_add_test(tests, an_order_before_the_configuration_is_refused);
 	tcase_add_test(tests, a_baseline_that_cannot_be_read_is_told);

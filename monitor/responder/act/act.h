@@ -35,8 +35,12 @@ typedef int vhsm_act_run(struct vhsm_act *);
 vhsm_act_run vhsm_act_boot;		/* {domid} -> {kernel, ramdisk,
 					 * cmdline}: hashes of what it was
 					 * built from; code "not-yet" */
-vhsm_act_run vhsm_act_match;		/* {uuid, dir, boot} -> {baseline};
-					 * code "unapproved" */
+vhsm_act_run vhsm_act_match;		/* {uuid, dir, boot} -> {baseline,
+					 * manifest: its SHA-256}; code
+					 * "unapproved" */
+vhsm_act_run vhsm_act_learn;		/* {uuid, dir, baseline, boot, learned,
+					 * approve} -> {baseline, changed,
+					 * approved} */
 vhsm_act_run vhsm_act_monitor_start;	/* {guest, name, kernel, ramdisk,
 					 * memory_mib, baseline, fingerprints,
 					 * work} -> {domid} */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * boot.c - what the toolstack built a domain from, and whether that is
- * approved.  The files are hashed as they are now: an admin who replaces them
- * between xl create and this sees the guest unapproved.
+ * boot.c - what the toolstack built a domain from, whether that is approved,
+ * and what is learned from one that is.  The files are hashed as they are now:
+ * an admin who replaces them between xl create and this sees the guest
+ * unapproved.
  */
 #include <config.h>
 
@@ -12,34 +13,11 @@
 #include <string.h>
 
 #include "act.h"
-#include "baseline.h"
-
-static void hex_encode(const uint8_t bytes[32], char text[65])
-{
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static int hex_decode(const char *text, uint8_t bytes[32])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	if (!text || strlen(text) != 64)
-		return -1;
-	for (unsigned i = 0; i < 32; i++) {
-		const char *high = strchr(digits, text[2 * i]);
-		const char *low = strchr(digits, text[2 * i + 1]);
-
-		if (!high || !low)
-			return -1;
-		bytes[i] = (high - digits) << 4 | (low - digits);
-	}
-	return 0;
-}
+#include "baseline-store.h"
 
 static int measure(struct vhsm_act *act, const libxl_domain_build_info *info)
 {
-	char kernel[65], ramdisk[65], why[VHSM_BASELINE_WHY_LEN] = "";
+	char why[VHSM_BASELINE_WHY_LEN] = "";
 	struct vhsm_boot boot;
 
 	if (!info->kernel) {
@@ -51,11 +29,7 @@ static int measure(struct vhsm_act *act, const libxl_domain_build_info *info)
 	if (vhsm_boot_measure(&boot, info->kernel, info->ramdisk,
 			      info->cmdline ? info->cmdline : "", why))
 		return vhsm_act_fail(act, "%s", why);
-	hex_encode(boot.kernel, kernel);
-	hex_encode(boot.ramdisk, ramdisk);
-	act->result = json_pack("{s:s,s:s*,s:s}", "kernel", kernel, "ramdisk",
-				boot.has_ramdisk ? ramdisk : NULL, "cmdline",
-				boot.cmdline);
+	act->result = vhsm_boot_encode(&boot);
 	return act->result ? 0 : vhsm_act_fail(act, "the command line is not "
 					       "UTF-8");
 }
@@ -83,42 +57,63 @@ int vhsm_act_boot(struct vhsm_act *act)
 	return ret;
 }
 
-static int boot_take(json_t *json, struct vhsm_boot *boot)
+static bool boot_param(struct vhsm_act *act, struct vhsm_boot *boot)
 {
-	const char *kernel, *cmdline, *ramdisk = NULL;
-
-	memset(boot, 0, sizeof(*boot));
-	if (json_unpack(json, "{s:s,s?s,s:s}", "kernel", &kernel, "ramdisk",
-			&ramdisk, "cmdline", &cmdline) ||
-	    hex_decode(kernel, boot->kernel) ||
-	    (ramdisk && hex_decode(ramdisk, boot->ramdisk)) ||
-	    strlen(cmdline) >= sizeof(boot->cmdline))
-		return -1;
-	boot->has_ramdisk = ramdisk != NULL;
-	memcpy(boot->cmdline, cmdline, strlen(cmdline) + 1);
-	return 0;
+	if (!vhsm_boot_decode(boot, json_object_get(act->params, "boot")))
+		return true;
+	vhsm_act_fail(act, "boot is not as measured");
+	return false;
 }
 
 int vhsm_act_match(struct vhsm_act *act)
 {
-	char name[VHSM_BASELINE_NAME_MAX] = "";
+	char name[VHSM_BASELINE_NAME_MAX] = "", text[65];
 	char why[VHSM_BASELINE_WHY_LEN] = "";
 	const char *uuid, *dir;
 	json_t *manifest = NULL;
 	struct vhsm_boot boot;
+	uint8_t digest[32];
 	int ret;
 
 	if (!vhsm_act_text(act, "uuid", &uuid) ||
-	    !vhsm_act_text(act, "dir", &dir))
+	    !vhsm_act_text(act, "dir", &dir) || !boot_param(act, &boot))
 		return -1;
-	if (boot_take(json_object_get(act->params, "boot"), &boot))
-		return vhsm_act_fail(act, "boot is not as measured");
-	ret = vhsm_baseline_match(dir, uuid, &boot, name, &manifest, why);
+	ret = vhsm_baseline_match(dir, uuid, &boot, name, digest, &manifest,
+				  why);
 	json_decref(manifest);
 	if (ret) {
 		act->code = "unapproved";
 		return vhsm_act_fail(act, "%s", why[0] ? why : strerror(-ret));
 	}
-	act->result = json_pack("{s:s}", "baseline", name);
+	for (unsigned i = 0; i < sizeof(digest); i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	act->result = json_pack("{s:s,s:s}", "baseline", name, "manifest",
+				text);
+	return 0;
+}
+
+int vhsm_act_learn(struct vhsm_act *act)
+{
+	const char *uuid, *dir, *name;
+	char why[VHSM_BASELINE_WHY_LEN] = "";
+	struct vhsm_boot boot;
+	bool approve, changed = false;
+	int ret;
+
+	if (!vhsm_act_text(act, "uuid", &uuid) ||
+	    !vhsm_act_text(act, "dir", &dir) ||
+	    !vhsm_act_text(act, "baseline", &name) || !boot_param(act, &boot))
+		return -1;
+	approve = json_is_true(json_object_get(act->params, "approve"));
+	ret = vhsm_baseline_set_learned(dir, name, uuid, &boot,
+					json_object_get(act->params,
+							"learned"),
+					&changed, why);
+	if (!ret && approve)
+		ret = vhsm_baseline_approve(dir, uuid, name, why);
+	if (ret && ret != -EALREADY)
+		return vhsm_act_fail(act, "%s", why[0] ? why : strerror(-ret));
+	act->result = json_pack("{s:s,s:b,s:b}", "baseline", name, "changed",
+				changed, "approved", approve);
 	return 0;
 }

@@ -28,6 +28,7 @@ static const struct {
 } acts[] = {
 	{ "boot", vhsm_act_boot, true },
 	{ "match", vhsm_act_match, false },
+	{ "learn", vhsm_act_learn, false },
 	{ "monitor-start", vhsm_act_monitor_start, true },
 	{ "monitor-stop", vhsm_act_monitor_stop, true },
 	{ "isolate", vhsm_act_isolate, true },
