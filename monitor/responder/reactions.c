@@ -143,6 +143,10 @@ static void isolated(struct vhsm_watched *w, json_t *result)
 							      "error"));
 	size_t nics = json_array_size(json_object_get(result, "nics"));
 	size_t disks = json_array_size(json_object_get(result, "disks"));
+	const char *note = json_string_value(json_object_get(result, "note"));
+	json_int_t moved = json_integer_value(json_object_get(result,
+							      "moved"));
+	char text[64] = "";
 
 	isolated_add(&w->incident, w->domain.domid, result);
 	if (error) {
@@ -150,11 +154,18 @@ static void isolated(struct vhsm_watched *w, json_t *result)
 		return;
 	}
 	w->incident.done |= BIT(VHSM_REACT_ISOLATE);
+	if (moved)
+		snprintf(text, sizeof(text), "%lld network devices moved to "
+			 "%s, ", (long long)moved,
+			 w->policy.quarantine_bridge);
+	if (note && note[0])
+		vhsm_log(LOG_WARNING, "%s (ID %u): quarantine: %.160s",
+			 w->domain.name, w->domain.domid, note);
 	vhsm_reactions_acted(w, w->slow_uid, VHSM_REACT_ISOLATE, true,
-			     "%zu network devices %s%s, %zu disks unplugged",
-			     nics, w->policy.quarantine_bridge[0] ?
-			     "moved to " : "unplugged",
-			     w->policy.quarantine_bridge, disks);
+			     "%s%zu network devices unplugged%s%.60s%s, %zu "
+			     "disks unplugged", text, nics - (size_t)moved,
+			     note && note[0] ? " (" : "", note ? note : "",
+			     note && note[0] ? ")" : "", disks);
 }
 
 static void on_reacted(void *arg, json_t *result, const char *code,

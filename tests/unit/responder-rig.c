@@ -174,14 +174,13 @@ void act_is(const char *match, const char *start)
 		 " >&4;;\n"
 		 "match) echo '%s' >&4;;\n"
 		 "monitor-start) echo '%s' >&4;;\n"
-		 "isolate) echo '{\"result\":{\"nics\":[{\"devid\":0}],"
-		 "\"disks\":[]}}' >&4;;\n"
+		 "isolate) cat %s/isolated >&4;;\n"
 		 "rejoin) cat <&3 > %s/rejoin; echo '{\"result\":null}' >&4;;\n"
 		 "freeze) echo '{\"result\":{\"pages\":5}}' >&4;;\n"
 		 "learn) cat <&3 > %s/learn; echo '{\"result\":{"
 		 "\"changed\":true}}' >&4;;\n"
 		 "*) echo '{\"result\":null}' >&4;;\n"
-		 "esac\n", dir, match, start, dir, dir);
+		 "esac\n", dir, match, start, dir, dir, dir);
 	write_file("vhsm-act", text, 0700);
 }
 
@@ -269,6 +268,8 @@ void begin(void)
 	act_is("{\"result\":{\"baseline\":\"web-6.1\"}}",
 	       "{\"result\":{\"domid\":9}}");
 	write_file("acts", "", 0600);
+	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0}],"
+		   "\"disks\":[],\"moved\":0,\"note\":\"\"}}", 0600);
 	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
 	broker_fd = vhsm_rpc_listen(path);
 	broker = vhsm_rpc_server_new(r.base, broker_fd, on_broker, NULL);

@@ -352,6 +352,23 @@ START_TEST(release_gives_everything_back)
 }
 END_TEST
 
+START_TEST(a_quarantine_that_is_not_there_is_told)
+{
+	write_file("strict.conf", "lease-ms = 1000\nsweep-ms = 100\n"
+		   "quarantine-bridge = \"quarantine0\"\n"
+		   "on critical { reactions = { \"isolate\" } }\n", 0600);
+	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0},"
+		   "{\"devid\":1}],\"disks\":[{}],\"moved\":1,\"note\":"
+		   "\"device 1 cannot be plugged\"}}", 0600);
+	tampered();
+	ck_assert_uint_eq(alert_count("1 network devices moved to quarantine0, "
+				      "1 network devices unplugged (device 1 "
+				      "cannot be plugged), 1 disks unplugged"),
+			  1);
+	ck_assert(web()->incident.done & 1u << VHSM_REACT_ISOLATE);
+}
+END_TEST
+
 START_TEST(a_dry_run_says_and_does_nothing)
 {
 	json_t *alerts;
@@ -491,6 +508,7 @@ int main(void)
 	tcase_add_test(all, a_reboot_releases_nothing);
 	tcase_add_test(all, a_restart_of_the_responder_releases_nothing);
 	tcase_add_test(all, release_gives_everything_back);
+	tcase_add_test(all, a_quarantine_that_is_not_there_is_told);
 	tcase_add_test(all, a_dry_run_says_and_does_nothing);
 	tcase_add_test(all, a_freeze_pauses_at_once_and_keeps_memory);
 	tcase_add_test(all, a_broker_that_fails_is_told_again);

@@ -46,7 +46,8 @@ vhsm_act_run vhsm_act_monitor_start;	/* {guest, name, kernel, ramdisk,
 					 * work} -> {domid} */
 vhsm_act_run vhsm_act_monitor_stop;	/* {name}, or {prefix}: all of them */
 vhsm_act_run vhsm_act_isolate;		/* {domid, bridge, disks} -> {nics,
-					 * disks}: for rejoin */
+					 * disks: for rejoin, moved: how many
+					 * of the nics, note: why not all} */
 vhsm_act_run vhsm_act_rejoin;		/* {domid, nics, disks} */
 vhsm_act_run vhsm_act_freeze;		/* {domid, name, path} -> {pages} */
 vhsm_act_run vhsm_act_seal;		/* {bundle, keys}: evidence.h */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * isolate.c - takes network devices and disks from a guest, and gives them
- * back.  Forcibly: the guest, which may be the attacker's, is not asked.
+ * isolate.c - takes network devices and disks from a guest, or moves the
+ * former to a bridge for such guests, and gives them back.  Forcibly: the
+ * guest, which may be the attacker's, is not asked.
  *
  * What was taken is written down as libxl writes it, so that it comes back as
  * it was: the same numbers, MAC addresses, bridges and images.
  */
 #include <config.h>
 
+#include <net/if.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +27,53 @@ static json_t *parsed(char *text)
 	return json;
 }
 
-static int nic_move(struct vhsm_act *act, uint32_t domid,
+/* What became of the network devices. */
+struct moves {
+	const char *bridge;		/* "": they are unplugged */
+	json_int_t moved;
+	char note[160];			/* why some were not */
+};
+
+/* A script that knows of no bridge would plug the device where it was. */
+static bool script_bridges(const char *script)
+{
+	const char *name = script ? strrchr(script, '/') : NULL;
+
+	name = name ? name + 1 : script;
+	return name && (!strcmp(name, "vif-bridge") ||
+			!strcmp(name, "vif-openvswitch"));
+}
+
+/* 0 or libxl's error. */
+static int nic_plug(struct vhsm_act *act, uint32_t domid,
 		    libxl_device_nic *nic, const char *bridge)
+{
+	free(nic->bridge);
+	nic->bridge = strdup(bridge);
+	if (!script_bridges(nic->script)) {
+		free(nic->script);
+		nic->script = NULL;	/* Xen's own */
+	}
+	return nic->bridge ? libxl_device_nic_add(act->xl, domid, nic, NULL) :
+		ERROR_NOMEM;
+}
+
+/* What plugging it in vain may have left.  0 or libxl's error. */
+static int nic_unplug_half(struct vhsm_act *act, uint32_t domid, int devid)
+{
+	libxl_device_nic half;
+	int ret = 0;
+
+	libxl_device_nic_init(&half);
+	if (!libxl_devid_to_device_nic(act->xl, domid, devid, &half))
+		ret = libxl_device_nic_destroy(act->xl, domid, &half, NULL);
+	libxl_device_nic_dispose(&half);
+	return ret;
+}
+
+/* One that cannot be moved stays unplugged: that isolates, too. */
+static int nic_move(struct vhsm_act *act, uint32_t domid,
+		    libxl_device_nic *nic, struct moves *moves)
 {
 	int ret = libxl_device_nic_destroy(act->xl, domid, nic, NULL);
 
@@ -33,30 +81,43 @@ static int nic_move(struct vhsm_act *act, uint32_t domid,
 		return vhsm_act_fail(act, "network device %d cannot be "
 				     "unplugged: %s", nic->devid,
 				     vhsm_act_xl_error(ret));
-	if (!bridge[0])
+	if (!moves->bridge[0])
 		return 0;
-	free(nic->bridge);
-	nic->bridge = strdup(bridge);
-	ret = libxl_device_nic_add(act->xl, domid, nic, NULL);
-	return ret ? vhsm_act_fail(act, "network device %d is unplugged, but "
-				   "cannot be plugged to %s: %s", nic->devid,
-				   bridge, vhsm_act_xl_error(ret)) : 0;
+	/* libxl would wait for its script to fail.  What a driver domain has
+	 * only libxl can tell. */
+	if (!nic->backend_domid && !if_nametoindex(moves->bridge)) {
+		snprintf(moves->note, sizeof(moves->note),
+			 "there is no bridge %.15s", moves->bridge);
+		return 0;
+	}
+	ret = nic_plug(act, domid, nic, moves->bridge);
+	if (!ret) {
+		moves->moved++;
+		return 0;
+	}
+	snprintf(moves->note, sizeof(moves->note), "device %d cannot be "
+		 "plugged to %.15s: %.60s", nic->devid, moves->bridge,
+		 vhsm_act_xl_error(ret));
+	ret = nic_unplug_half(act, domid, nic->devid);
+	return !ret ? 0 :
+		vhsm_act_fail(act, "%s, and is not unplugged: %s", moves->note,
+			      vhsm_act_xl_error(ret));
 }
 
 /* Those on the quarantine bridge already are as they should be. */
-static int nics_take(struct vhsm_act *act, uint32_t domid, const char *bridge,
-		     json_t *taken)
+static int nics_take(struct vhsm_act *act, uint32_t domid,
+		     struct moves *moves, json_t *taken)
 {
 	int count = 0, ret = 0;
 	libxl_device_nic *nics = libxl_device_nic_list(act->xl, domid, &count);
 
 	for (int i = 0; i < count; i++) {
-		if (bridge[0] && nics[i].bridge &&
-		    !strcmp(nics[i].bridge, bridge))
+		if (moves->bridge[0] && nics[i].bridge &&
+		    !strcmp(nics[i].bridge, moves->bridge))
 			continue;
 		json_array_append_new(taken, parsed(
 			libxl_device_nic_to_json(act->xl, &nics[i])));
-		if (nic_move(act, domid, &nics[i], bridge))
+		if (nic_move(act, domid, &nics[i], moves))
 			ret = -1;
 	}
 	if (nics)
@@ -88,20 +149,21 @@ static int disks_take(struct vhsm_act *act, uint32_t domid, json_t *taken)
 int vhsm_act_isolate(struct vhsm_act *act)
 {
 	json_t *nics = json_array(), *disks = json_array();
-	const char *bridge;
+	struct moves moves = { .bridge = "" };
 	uint32_t domid;
 	int ret = -1;
 
 	if (vhsm_act_domid(act, "domid", &domid) &&
-	    vhsm_act_text(act, "bridge", &bridge)) {
-		ret = nics_take(act, domid, bridge, nics);
+	    vhsm_act_text(act, "bridge", &moves.bridge)) {
+		ret = nics_take(act, domid, &moves, nics);
 		if (json_is_true(json_object_get(act->params, "disks")) &&
 		    disks_take(act, domid, disks))
 			ret = -1;
 	}
 	/* An error still tells what was taken, for rejoin. */
-	act->result = json_pack("{s:o,s:o,s:s*}", "nics", nics, "disks", disks,
-				"error", ret ? act->why : NULL);
+	act->result = json_pack("{s:o,s:o,s:I,s:s,s:s*}", "nics", nics,
+				"disks", disks, "moved", moves.moved, "note",
+				moves.note, "error", ret ? act->why : NULL);
 	return act->result ? 0 : -1;
 }
 
