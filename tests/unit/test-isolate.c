@@ -258,6 +258,8 @@ const char *vhsm_act_xl_error(int ret)
 
 /* --- the tests --- */
 
+#define text_set(to, text) snprintf(to, sizeof(to), "%s", text)
+
 static void begin(void)
 {
 	memset(nics, 0, sizeof(nics));
@@ -266,8 +268,8 @@ static void begin(void)
 	for (int i = 0; i < 2; i++) {
 		nics[i].plugged = true;
 		nics[i].devid = i;
-		strcpy(nics[i].bridge, "xenbr0");
-		strcpy(nics[i].script, "/etc/xen/scripts/vif-bridge");
+		text_set(nics[i].bridge, "xenbr0");
+		text_set(nics[i].script, "/etc/xen/scripts/vif-bridge");
 		snprintf(nics[i].mac, sizeof(nics[i].mac),
 			 "00:16:3e:00:00:0%d", i);
 	}
@@ -394,8 +396,8 @@ END_TEST
 
 START_TEST(a_script_that_routes_does_not_plug_to_the_quarantine)
 {
-	strcpy(nics[0].script, "/etc/xen/scripts/vif-route");
-	strcpy(nics[1].script, "vif-openvswitch");
+	text_set(nics[0].script, "/etc/xen/scripts/vif-route");
+	text_set(nics[1].script, "vif-openvswitch");
 	isolate(BRIDGE, 2, "");
 	ck_assert_str_eq(nics[0].script, "");
 	ck_assert_str_eq(nics[1].script, "vif-openvswitch");
