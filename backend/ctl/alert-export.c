@@ -110,7 +110,8 @@ static json_t *audit_records(const struct ctl_args *args, const char *uuid)
 	return records;
 }
 
-static enum ctl_exit make(const struct ctl_args *args, const json_t *alert)
+static enum ctl_exit make(const struct ctl_args *args, const json_t *alert,
+			  const char *keys)
 {
 	const json_t *guest = json_array_get(json_object_get(alert,
 		"resources"), 0);
@@ -122,36 +123,19 @@ static enum ctl_exit make(const struct ctl_args *args, const json_t *alert)
 		r = vhsm_evidence_add_lines(args->out, "audit.jsonl", records,
 					    why);
 	if (!r)
-		r = vhsm_evidence_seal(args->out, VHSM_ALERT_DIR, why);
+		r = vhsm_evidence_seal(args->out, keys, why);
 	json_decref(records);
 	return r ? failed(args->out, why) : CTL_OK;
 }
 
-enum ctl_exit ctl_alert_export(const struct ctl_args *args,
-			       const json_t *alert)
-{
-	char bundle[PATH_MAX], seal[PATH_MAX + 16];
-	enum ctl_exit ret;
-
-	snprintf(bundle, sizeof(bundle), VHSM_EVIDENCE_DIR "/%s",
-		 ctl_text(json_object_get(alert, "finding_info"), "uid"));
-	snprintf(seal, sizeof(seal), "%s/SHA256SUMS.sig", bundle);
-	if (mkdir(args->out, 0700))
-		return failed(args->out, strerror(errno));
-	ret = access(seal, F_OK) ? make(args, alert) : copy(bundle, args->out);
-	return ret ? ret : ctl_evidence_verify(args, args->out);
-}
-
-enum ctl_exit ctl_evidence_verify(const struct ctl_args *args,
-				  const char *bundle)
+static enum ctl_exit verify(const struct ctl_args *args, const char *bundle,
+			    const char *public_pem)
 {
 	char why[VHSM_EVIDENCE_WHY_LEN] = "";
 	const json_t *files, *file;
 	json_t *report;
 	size_t i;
-	int r = vhsm_evidence_verify(bundle, args->key ? args->key :
-				     VHSM_ALERT_DIR "/evidence.pub", &report,
-				     why);
+	int r = vhsm_evidence_verify(bundle, public_pem, &report, why);
 
 	if (r) {
 		fprintf(stderr, "vhsmctl: %s\n", why);
@@ -168,4 +152,37 @@ enum ctl_exit ctl_evidence_verify(const struct ctl_args *args,
 	       ctl_text(report, "signer"));
 	json_decref(report);
 	return CTL_OK;
+}
+
+enum ctl_exit ctl_alert_export(const struct ctl_args *args,
+			       const json_t *shown)
+{
+	const char *bundle = ctl_text(shown, "bundle");
+	const char *keys = ctl_text(shown, "keys");
+	bool sealed = json_is_true(json_object_get(shown, "sealed"));
+	char public_pem[PATH_MAX];
+	enum ctl_exit ret;
+
+	if (mkdir(args->out, 0700))
+		return failed(args->out, strerror(errno));
+	if (bundle[0] && !sealed)
+		fprintf(stderr, "vhsmctl: %s is not sealed yet: this bundle is "
+			"without what is there; export again when it is\n",
+			bundle);
+	ret = sealed ? copy(bundle, args->out) :
+		make(args, json_object_get(shown, "alert"), keys);
+	snprintf(public_pem, sizeof(public_pem), "%s/evidence.pub", keys);
+	return ret ? ret : verify(args, args->out, public_pem);
+}
+
+enum ctl_exit ctl_evidence_verify(const struct ctl_args *args,
+				  const char *bundle)
+{
+	char dir[PATH_MAX], public_pem[PATH_MAX + 16];
+
+	if (args->key)
+		return verify(args, bundle, args->key);
+	ctl_responder_dir(args, "alert_dir", VHSM_ALERT_DIR, dir);
+	snprintf(public_pem, sizeof(public_pem), "%s/evidence.pub", dir);
+	return verify(args, bundle, public_pem);
 }

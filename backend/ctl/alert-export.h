@@ -9,9 +9,10 @@
 
 #include "ctl.h"
 
-/* Of this alert, to the folder --out. */
+/* Of an alert, as alerts.show answers (rpc-alerts.h), to the folder --out. */
 enum ctl_exit ctl_alert_export(const struct ctl_args *args,
-			       const json_t *alert);
+			       const json_t *shown);
+/* Under the key --key, or this host's. */
 enum ctl_exit ctl_evidence_verify(const struct ctl_args *args,
 				  const char *bundle);
 

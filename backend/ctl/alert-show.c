@@ -127,26 +127,75 @@ static void timeline_print(const json_t *ours)
 	}
 }
 
-static void next_print(const json_t *alert, const char *guest,
-		       const char *uid)
-{
-	bool open = ctl_int(alert, "status_id") != 4;
+/* What to do about a finding of a check, besides what is right for all.  "@"
+ * stands for the guest's UUID. */
+static const struct step {
+	const char *check;
+	const char *command;
+	const char *why;
+} steps[] = {
+	{ "boot-unapproved", "vhsmctl monitor show --domain @",
+	  "what differs from what is approved" },
+	{ "boot-unapproved", "vhsmctl baseline make --name NAME --domain @",
+	  "if it is to boot this," },
+	{ "boot-unapproved", "vhsmctl baseline approve --domain @ NAME",
+	  "this lets it; else boot what is approved" },
+	{ "monitor-lost", "vhsmctl monitor show --domain @",
+	  "whether a new monitor sweeps, or why not" },
+	{ "monitor-lost", "journalctl -u vhsm-responder",
+	  "what the monitor said last" },
+	{ "monitor-broken", "vhsmctl monitor show --domain @",
+	  "the new monitor, and what the old one sent" },
+	{ "monitor-broken", "vhsmctl react --domain @ freeze",
+	  "the guest may have taken it over: keep its memory" },
+	{ "module-unapproved", "vhsmctl baseline make --name NAME --domain @ "
+	  "--modules DIR", "if the module is to be there," },
+	{ "module-unapproved", "vhsmctl baseline approve --domain @ NAME",
+	  "and to revoke the old one:" },
+	{ "module-unapproved", "vhsmctl baseline revoke --domain @ OLD",
+	  "counts from the guest's next boot" },
+	{ "secret-leak", "vhsmctl key revoke --domain @ KEY",
+	  "who is in the guest has this key: replace it" },
+	{ "yara", "vhsmctl react --domain @ freeze",
+	  "if the rule is right: keep its memory" },
+};
 
-	if (!open)
-		return;
-	printf(LABEL "vhsmctl alerts ack %s --note TEXT\n", "next", uid);
-	printf(LABEL "vhsmctl alerts export %s --out DIR\n", "", uid);
-	printf(LABEL "vhsmctl release --domain %s     when the guest is as it"
-	       " should be\n", "", guest);
+static void step_print(const char *command, const char *uuid, const char *why)
+{
+	const char *at = strchr(command, '@');
+
+	printf(LABEL "%.*s%s%s\n", "", at ? (int)(at - command) :
+	       (int)strlen(command), command, at ? uuid : "", at ? at + 1 : "");
+	if (why)
+		printf(LABEL "    %s\n", "", why);
 }
 
-void ctl_alert_show(const json_t *alert)
+/* First what is particular, for it is why one was woken. */
+static void next_print(const json_t *alert, const char *check,
+		       const char *uuid, const char *uid)
 {
+	if (ctl_int(alert, "status_id") == 4)
+		return;
+	puts("  next");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!strcmp(steps[i].check, check))
+			step_print(steps[i].command, uuid, steps[i].why);
+	printf(LABEL "vhsmctl alerts ack %s --note TEXT\n", "", uid);
+	printf(LABEL "vhsmctl alerts export %s --out DIR\n", "", uid);
+	step_print("vhsmctl release --domain @", uuid,
+		   "when the guest is as it should be");
+}
+
+void ctl_alert_show(const json_t *shown)
+{
+	const json_t *alert = json_object_get(shown, "alert");
 	const json_t *info = member(alert, "finding_info");
 	const json_t *guest = member(alert, "resources");
 	const json_t *ours = json_object_get(alert, "unmapped");
 	const json_t *technique = json_object_get(member(info, "attacks"),
 						  "technique");
+	const char *check = ctl_text(json_object_get(info, "analytic"),
+				     "name");
 
 	printf("%s: %s\n", ctl_text(alert, "severity"),
 	       ctl_text(info, "title"));
@@ -160,8 +209,7 @@ void ctl_alert_show(const json_t *alert)
 	       ctl_text(technique, "uid"), ctl_text(technique, "name"));
 	printf(LABEL "check %s, confidence %" JSON_INTEGER_FORMAT
 	       " of 100, policy %s, baseline %s\n", "judged by",
-	       ctl_text(json_object_get(info, "analytic"), "name"),
-	       ctl_int(alert, "confidence_score"), ctl_text(ours, "policy"),
+	       check, ctl_int(alert, "confidence_score"), ctl_text(ours, "policy"),
 	       ctl_text(ours, "baseline")[0] ? ctl_text(ours, "baseline") :
 	       "none");
 	actions_print(ours);
@@ -170,5 +218,10 @@ void ctl_alert_show(const json_t *alert)
 	time_print(ctl_int(info, "last_seen_time"), false);
 	putchar('\n');
 	timeline_print(ours);
-	next_print(alert, ctl_text(guest, "name"), ctl_text(info, "uid"));
+	if (ctl_text(shown, "bundle")[0])
+		printf(LABEL "%s%s\n", "evidence", ctl_text(shown, "bundle"),
+		       json_is_true(json_object_get(shown, "sealed")) ? "" :
+		       " (not sealed yet)");
+	next_print(alert, check, ctl_text(guest, "uid"),
+		   ctl_text(info, "uid"));
 }

@@ -9,7 +9,8 @@
 
 /* One line. */
 void ctl_alert_line(const json_t *alert);
-/* All that is known, and what to do next. */
-void ctl_alert_show(const json_t *alert);
+/* All that is known, and what to do next; shown is as alerts.show answers
+ * (rpc-alerts.h). */
+void ctl_alert_show(const json_t *shown);
 
 #endif /* CTL_ALERT_SHOW_H */

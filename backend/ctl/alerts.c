@@ -10,6 +10,7 @@
 
 #include "alert-export.h"
 #include "alert-show.h"
+#include "alert.h"
 #include "ctl.h"
 
 #define FOLLOW_MS 300
@@ -102,22 +103,29 @@ static bool has_uid(const struct ctl_args *args)
 	return args->operand;
 }
 
-static enum ctl_exit show(const struct ctl_args *args)
+/* The alert that the operand names, as alerts.show answers. */
+static enum ctl_exit ask(const struct ctl_args *args, json_t **shown)
 {
-	json_t *result;
-	enum ctl_exit ret;
-
 	if (!has_uid(args))
 		return CTL_USAGE;
-	ret = ctl_call(args, CTL_RESPONDER, "alerts.show",
-		       json_pack("{s:s}", "uid", args->operand), &result);
+	return ctl_call(args, CTL_RESPONDER, "alerts.show",
+			json_pack("{s:s}", "uid", args->operand), shown);
+}
+
+static enum ctl_exit show(const struct ctl_args *args)
+{
+	json_t *shown;
+	enum ctl_exit ret = ask(args, &shown);
+
 	if (ret)
 		return ret;
 	if (args->json)
-		return ctl_print_json(result);
-	ctl_alert_show(result);
-	json_decref(result);
-	return CTL_OK;
+		ret = ctl_print_json(json_incref(json_object_get(shown,
+								 "alert")));
+	else
+		ctl_alert_show(shown);
+	json_decref(shown);
+	return ret;
 }
 
 static enum ctl_exit ack(const struct ctl_args *args)
@@ -141,21 +149,19 @@ static enum ctl_exit ack(const struct ctl_args *args)
 
 static enum ctl_exit export(const struct ctl_args *args)
 {
-	json_t *alert;
+	json_t *shown;
 	enum ctl_exit ret;
 
-	if (!has_uid(args))
-		return CTL_USAGE;
-	if (!args->out) {
+	if (args->operand && !args->out) {
 		fputs("vhsmctl: say where to: --out DIR, which is made\n",
 		      stderr);
 		return CTL_USAGE;
 	}
-	ret = ctl_call(args, CTL_RESPONDER, "alerts.show",
-		       json_pack("{s:s}", "uid", args->operand), &alert);
-	if (!ret)
-		ret = ctl_alert_export(args, alert);
-	json_decref(alert);
+	ret = ask(args, &shown);
+	if (ret)
+		return ret;
+	ret = ctl_alert_export(args, shown);
+	json_decref(shown);
 	return ret;
 }
 
@@ -193,7 +199,9 @@ const struct ctl_command ctl_alert_commands[] = {
 	{ "alerts", "verify", " key json ", "DIR",
 	  "alerts verify DIR [--key FILE] [--json]\n\n"
 	  "Proves that nothing of a bundle was changed since it was signed;\n"
-	  "else says what was and exits 4.  FILE is the host's public key,\n"
-	  "/var/lib/vhsm/alerts/evidence.pub if not said.\n", verify },
+	  "else says what was and exits 4.  FILE is the host's public key;\n"
+	  "if not said, evidence.pub of the running vhsm-responder's\n"
+	  "alert-dir, else " VHSM_ALERT_DIR "/evidence.pub.\n",
+	  verify },
 	{ 0 }
 };

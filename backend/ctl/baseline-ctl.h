@@ -7,7 +7,8 @@
 
 #include "ctl.h"
 
-/* The store: --store, or the usual one. */
+/* The store: --store, or that of the running vhsm-responder, or the usual
+ * one. */
 const char *ctl_baseline_store(const struct ctl_args *args);
 
 /* Says why, and what to exit with for error (-errno). */

@@ -22,7 +22,14 @@
 
 const char *ctl_baseline_store(const struct ctl_args *args)
 {
-	return args->store ? args->store : VHSM_BASELINE_DIR;
+	static char dir[PATH_MAX];
+
+	if (args->store)
+		return args->store;
+	if (!dir[0])
+		ctl_responder_dir(args, "baseline_dir", VHSM_BASELINE_DIR,
+				  dir);
+	return dir;
 }
 
 enum ctl_exit ctl_baseline_failed(int error, const char *why)

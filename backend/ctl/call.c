@@ -13,9 +13,10 @@
 
 #define PAGES_MAX 100000		/* a daemon that never ends a list */
 
-enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
+/* quiet: that the daemon cannot be reached is not told. */
+static enum ctl_exit call(const struct ctl_args *args, enum ctl_daemon daemon,
 			  const char *method, json_t *params, int fd,
-			  json_t **result)
+			  bool quiet, json_t **result)
 {
 	static const char *const sockets[] = {
 		[CTL_BROKER] = "vhsmd.sock", [CTL_VAULT] = "vault.sock",
@@ -29,8 +30,9 @@ enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
 		 sockets[daemon]);
 	if (vhsm_rpc_call_sync(path, method, params, fd, result, &code,
 			       &error)) {
-		fprintf(stderr, "vhsmctl: %s\n",
-			error ? error : "out of memory");
+		if (code || !quiet)
+			fprintf(stderr, "vhsmctl: %s\n",
+				error ? error : "out of memory");
 		ret = code ? CTL_FAILED : CTL_UNREACHABLE;
 	}
 	free(code);
@@ -39,10 +41,36 @@ enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
 	return ret;
 }
 
+enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
+			  const char *method, json_t *params, int fd,
+			  json_t **result)
+{
+	return call(args, daemon, method, params, fd, false, result);
+}
+
 enum ctl_exit ctl_call(const struct ctl_args *args, enum ctl_daemon daemon,
 		       const char *method, json_t *params, json_t **result)
 {
-	return ctl_call_fd(args, daemon, method, params, -1, result);
+	return call(args, daemon, method, params, -1, false, result);
+}
+
+enum ctl_exit ctl_call_if_up(const struct ctl_args *args,
+			     enum ctl_daemon daemon, const char *method,
+			     json_t *params, json_t **result)
+{
+	return call(args, daemon, method, params, -1, true, result);
+}
+
+void ctl_responder_dir(const struct ctl_args *args, const char *member,
+		       const char *usual, char *path)
+{
+	json_t *status = NULL;
+	const char *said;
+
+	ctl_call_if_up(args, CTL_RESPONDER, "status", json_object(), &status);
+	said = ctl_text(status, member);
+	snprintf(path, PATH_MAX, "%s", said[0] ? said : usual);
+	json_decref(status);
 }
 
 enum ctl_exit ctl_call_pages(const struct ctl_args *args,

@@ -100,6 +100,14 @@ enum ctl_exit ctl_call(const struct ctl_args *args, enum ctl_daemon daemon,
 enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
 			  const char *method, json_t *params, int fd,
 			  json_t **result);
+/* Of a daemon that need not run: CTL_UNREACHABLE is not told. */
+enum ctl_exit ctl_call_if_up(const struct ctl_args *args,
+			     enum ctl_daemon daemon, const char *method,
+			     json_t *params, json_t **result);
+/* A folder of responder.conf, which a running vhsm-responder's status has as
+ * member; usual where none runs.  path has PATH_MAX bytes. */
+void ctl_responder_dir(const struct ctl_args *args, const char *member,
+		       const char *usual, char *path);
 /* All pages of a list: the arrays result[list] joined. */
 enum ctl_exit ctl_call_pages(const struct ctl_args *args,
 			     enum ctl_daemon daemon, const char *method,

@@ -148,6 +148,14 @@ static bool is_seal(const char *name)
 		!strcmp(name, EVIDENCE_PUB);
 }
 
+bool vhsm_evidence_sealed(const char *bundle)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/" EVIDENCE_SIG, bundle) <
+		(int)sizeof(path) && !access(path, F_OK);
+}
+
 /* The names of a bundle's files, sorted; a NULL ends them. */
 static int names_read(const char *bundle, char *names[EVIDENCE_FILES_MAX + 1],
 		      char *why)

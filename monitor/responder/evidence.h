@@ -22,6 +22,7 @@
 #define VHSM_EVIDENCE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define VHSM_EVIDENCE_DIR	LOCALSTATEDIR "/lib/vhsm/incidents"
 #define VHSM_EVIDENCE_WHY_LEN	256u
@@ -44,6 +45,9 @@ int vhsm_evidence_add_lines(const char *bundle, const char *name,
  * of memory.
  */
 int vhsm_evidence_seal(const char *bundle, const char *key_dir, char *why);
+
+/* Whether there is a seal; vhsm_evidence_verify tells whether it holds. */
+bool vhsm_evidence_sealed(const char *bundle);
 
 /*
  * 0 when the signature is good under the public key (a PEM file) and every

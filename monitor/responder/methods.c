@@ -2,7 +2,8 @@
 /*
  * methods.c - the admin's calls, over RUNDIR/vhsm/responder.sock (rpc.h):
  *
- *   status          -> {version, uptime_s, guests, monitors, incidents}
+ *   status          -> {version, uptime_s, guests, monitors, incidents,
+ *                       open_alerts, alert_dir, incident_dir, baseline_dir}
  *   watch.list      {after: UUID or ""} -> {guests: [...], next: UUID or null}
  *   watch.start     {domain, policy} -> the guest
  *   watch.stop      {domain} -> {uuid}
@@ -126,6 +127,7 @@ json_t *vhsm_watched_json(const struct vhsm_watched *w)
 static void do_status(struct vhsm_responder *r, struct vhsm_rpc_call *call,
 		      json_t *params)
 {
+	json_t *alerts = vhsm_alerts_list(r->alerts, 0, true, UINT32_MAX);
 	json_int_t monitors = 0, incidents = 0;
 	const struct vhsm_watched *w;
 
@@ -134,12 +136,17 @@ static void do_status(struct vhsm_responder *r, struct vhsm_rpc_call *call,
 		monitors += w->monitor.domid != 0;
 		incidents += w->incident.open;
 	}
-	vhsm_rpc_result(call, json_pack("{s:s,s:I,s:I,s:I,s:I}",
+	vhsm_rpc_result(call, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:s}",
 		"version", PACKAGE_VERSION,
 		"uptime_s",
 		(json_int_t)(vhsm_now_ms() - r->started_ms) / 1000,
 		"guests", (json_int_t)r->guest_count, "monitors", monitors,
-		"incidents", incidents));
+		"incidents", incidents,
+		"open_alerts", (json_int_t)json_array_size(alerts),
+		"alert_dir", r->conf.alert_dir,
+		"incident_dir", r->conf.incident_dir,
+		"baseline_dir", r->conf.baseline_dir));
+	json_decref(alerts);
 }
 
 /* The guest whose UUID comes next in order. */
@@ -283,6 +290,9 @@ static void on_call(struct vhsm_rpc_call *call, const char *method,
 		{ "react", do_react },
 	};
 	struct vhsm_responder *r = arg;
+	const struct vhsm_rpc_alerts alerts = {
+		r->alerts, r->conf.alert_dir, r->conf.incident_dir,
+	};
 
 	if (fd >= 0)
 		close(fd);
@@ -292,7 +302,7 @@ static void on_call(struct vhsm_rpc_call *call, const char *method,
 			return;
 		}
 	}
-	if (!vhsm_rpc_alerts(r->alerts, call, method, params))
+	if (!vhsm_rpc_alerts(&alerts, call, method, params))
 		vhsm_rpc_error(call, "no-method",
 			       "the responder has no such method");
 }

@@ -4,9 +4,13 @@
 #include "rpc-alerts.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alert-json.h"
+#include "evidence.h"
 
 /* Alerts of one answer: the longest has some 8 KiB, an answer 128. */
 #define PAGE 8u
@@ -28,7 +32,7 @@ static bool is_of(const json_t *alert, const char *domain)
 		!strcmp(domain, text_of(guest, "name"));
 }
 
-static void list(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+static void list(const struct vhsm_rpc_alerts *of, struct vhsm_rpc_call *call,
 		 const json_t *params)
 {
 	const json_t *after = json_object_get(params, "after");
@@ -42,7 +46,7 @@ static void list(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
 			       "after: must be a sequence number");
 		return;
 	}
-	all = vhsm_alerts_list(alerts, json_integer_value(after), open,
+	all = vhsm_alerts_list(of->alerts, json_integer_value(after), open,
 			       UINT32_MAX);
 	page = json_array();
 	json_array_foreach(all, i, alert) {
@@ -60,17 +64,27 @@ static void list(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
 					next));
 }
 
-static void show(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+static void show(const struct vhsm_rpc_alerts *of, struct vhsm_rpc_call *call,
 		 const json_t *params)
 {
-	const json_t *alert = vhsm_alerts_find(alerts, text_of(params, "uid"));
+	const json_t *alert = vhsm_alerts_find(of->alerts,
+					       text_of(params, "uid"));
+	char bundle[PATH_MAX];
 
-	if (alert)
-		vhsm_rpc_result(call, json_deep_copy(alert));
-	else
+	if (!alert) {
 		vhsm_rpc_error(call, "not-found", "no alert has this UID; "
 			       "vhsmctl alerts list --all has those that are "
 			       "kept");
+		return;
+	}
+	snprintf(bundle, sizeof(bundle), "%s/%s", of->incident_dir,
+		 text_of(params, "uid"));
+	vhsm_rpc_result(call, json_pack("{s:o,s:o,s:b,s:s}",
+		"alert", json_deep_copy(alert),
+		"bundle", access(bundle, F_OK) ? json_null() :
+			json_string(bundle),
+		"sealed", vhsm_evidence_sealed(bundle), "keys",
+		of->alert_dir));
 }
 
 /* What an admin wrote goes into a log, so it has to be harmless there, too. */
@@ -82,7 +96,7 @@ static bool note_check(const char *note)
 	return strlen(note) <= NOTE_MAX;
 }
 
-static void ack(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
+static void ack(const struct vhsm_rpc_alerts *of, struct vhsm_rpc_call *call,
 		const json_t *params)
 {
 	const char *uid = text_of(params, "uid"), *note = text_of(params,
@@ -95,7 +109,8 @@ static void ack(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
 			       "without control characters", NOTE_MAX);
 		return;
 	}
-	r = vhsm_alerts_ack(alerts, uid, vhsm_rpc_caller_uid(call), note, why);
+	r = vhsm_alerts_ack(of->alerts, uid, vhsm_rpc_caller_uid(call), note,
+			    why);
 	if (r)
 		vhsm_rpc_error(call, r == -ENOENT ? "not-found" :
 			       r == -EALREADY ? "bad-request" : "internal",
@@ -104,13 +119,14 @@ static void ack(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
 		vhsm_rpc_result(call, json_pack("{s:s}", "uid", uid));
 }
 
-bool vhsm_rpc_alerts(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
-		     const char *method, const json_t *params)
+bool vhsm_rpc_alerts(const struct vhsm_rpc_alerts *of,
+		     struct vhsm_rpc_call *call, const char *method,
+		     const json_t *params)
 {
 	static const struct {
 		const char *method;
-		void (*run)(struct vhsm_alerts *, struct vhsm_rpc_call *,
-			    const json_t *);
+		void (*run)(const struct vhsm_rpc_alerts *,
+			    struct vhsm_rpc_call *, const json_t *);
 	} methods[] = {
 		{ "alerts.list", list },
 		{ "alerts.show", show },
@@ -120,7 +136,7 @@ bool vhsm_rpc_alerts(struct vhsm_alerts *alerts, struct vhsm_rpc_call *call,
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		if (strcmp(methods[i].method, method))
 			continue;
-		methods[i].run(alerts, call, params);
+		methods[i].run(of, call, params);
 		return true;
 	}
 	return false;

@@ -7,11 +7,15 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "evidence.h"
 #include "rpc-alerts.h"
 
 static char dir[] = "/tmp/test-rpc-alerts.XXXXXX";
@@ -20,16 +24,41 @@ static struct vhsm_alerts *alerts;
 static struct event_base *base;
 static pthread_t thread;
 static int stop_pipe[2];
-static char uids[20][VHSM_ALERT_UID_LEN];
+static char uids[21][VHSM_ALERT_UID_LEN];
+/* Folders as no default has them. */
+static char keys[PATH_MAX], incidents[PATH_MAX];
+static atomic_uint lists;		/* calls of alerts.list */
+
+static void alert_make(unsigned i, enum vhsm_check_number check);
+
+/* What the responder is asked for besides alerts; and, by this test, for an
+ * alert, which only the server's thread may make. */
+static void other_call(struct vhsm_rpc_call *call, const char *method,
+		       json_t *params)
+{
+	if (!strcmp(method, "status")) {
+		vhsm_rpc_result(call, json_pack("{s:s, s:s}", "alert_dir",
+						keys, "baseline_dir", keys));
+	} else if (!strcmp(method, "make")) {
+		alert_make(20, json_integer_value(json_object_get(params,
+								  "check")));
+		vhsm_rpc_result(call, json_object());
+	} else {
+		vhsm_rpc_error(call, "bad-request", "no method %s", method);
+	}
+}
 
 static void on_call(struct vhsm_rpc_call *call, const char *method,
 		    json_t *params, int fd, void *arg)
 {
+	const struct vhsm_rpc_alerts of = { alerts, keys, incidents };
+
 	(void)arg;
 	if (fd >= 0)
 		close(fd);
-	if (!vhsm_rpc_alerts(alerts, call, method, params))
-		vhsm_rpc_error(call, "bad-request", "no method %s", method);
+	lists += !strcmp(method, "alerts.list");
+	if (!vhsm_rpc_alerts(&of, call, method, params))
+		other_call(call, method, params);
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
@@ -54,19 +83,15 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void alerts_make(unsigned count)
+static void alert_make(unsigned i, enum vhsm_check_number check)
 {
 	struct vhsm_alert_guest web = {
 		.uuid = "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01", .name = "web",
 		.domid = 3, .baseline = "web-6.1",
 	};
 	struct vhsm_policy policy = { .name = "strict" };
-	struct vhsm_alert_action revoke = {
-		.reaction = VHSM_REACT_REVOKE, .done = true,
-		.time_ms = 1763737971500, .text = "4 keys zeroised in 3 ms",
-	};
 	struct vhsm_finding f = {
-		.check = VHSM_CHECK_INLINE_HOOK, .confidence = 95,
+		.check = check, .confidence = 95,
 		.address = 0xffffffff810a5b40, .before_len = 5, .after_len = 5,
 		.before = { 0x55, 0x48, 0x89, 0xe5, 0x53 },
 		.after = { 0xe9, 0xbb, 0x44, 0xf6, 0x3e },
@@ -78,12 +103,21 @@ static void alerts_make(unsigned count)
 	char why[VHSM_ALERT_WHY_LEN];
 	bool is_new;
 
-	for (unsigned i = 0; i < count; i++) {
-		snprintf(f.object, sizeof(f.object), "__x64_sys_kill %u", i);
-		ck_assert_int_eq(vhsm_alerts_add(alerts, &web, &policy, &f,
-			1763737971123, 1763737970100, uids[i], &is_new, why),
-			0);
-	}
+	snprintf(f.object, sizeof(f.object), "__x64_sys_kill %u", i);
+	ck_assert_int_eq(vhsm_alerts_add(alerts, &web, &policy, &f,
+		1763737971123, 1763737970100, uids[i], &is_new, why), 0);
+}
+
+static void alerts_make(unsigned count)
+{
+	struct vhsm_alert_action revoke = {
+		.reaction = VHSM_REACT_REVOKE, .done = true,
+		.time_ms = 1763737971500, .text = "4 keys zeroised in 3 ms",
+	};
+	char why[VHSM_ALERT_WHY_LEN];
+
+	for (unsigned i = 0; i < count; i++)
+		alert_make(i, VHSM_CHECK_INLINE_HOOK);
 	ck_assert_int_eq(vhsm_alerts_acted(alerts, uids[0], &revoke, why), 0);
 }
 
@@ -95,6 +129,8 @@ static void setup(void)
 	memset(dir + strlen(dir) - 6, 'X', 6);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(socket_path, sizeof(socket_path), "%s/responder.sock", dir);
+	snprintf(keys, sizeof(keys), "%s/keys", dir);
+	snprintf(incidents, sizeof(incidents), "%s/incidents", dir);
 	snprintf(store, sizeof(store), "%s/alerts", dir);
 	snprintf(file, sizeof(file), "%s/alerts.jsonl", dir);
 	alerts = vhsm_alerts_open(store, file, why);
@@ -204,7 +240,218 @@ START_TEST(show_says_what_was_found_done_and_comes_next)
 	has(out, "T1014 Rootkit");
 	has(out, "revoke: 4 keys zeroised in 3 ms");
 	has(out, "15:12:51.500     +1.400 s  revoke");
-	has(out, "vhsmctl release --domain web");
+	has(out, "vhsmctl release --domain 7a5f3c1e-");
+	ck_assert_ptr_null(strstr(out, "baseline approve"));
+	ck_assert_ptr_null(strstr(out, "evidence "));
+}
+END_TEST
+
+/* Another alert is made, as the responder would. */
+static void make_one(enum vhsm_check_number check)
+{
+	json_t *params = json_pack("{s:i}", "check", (int)check), *result;
+	char *code, *error;
+
+	ck_assert_int_eq(vhsm_rpc_call_sync(socket_path, "make", params, -1,
+					    &result, &code, &error), 0);
+	json_decref(params);
+	json_decref(result);
+}
+
+static const struct {
+	enum vhsm_check_number check;
+	const char *next;
+} nexts[] = {
+	{ VHSM_CHECK_BOOT_UNAPPROVED, "vhsmctl baseline approve --domain "
+	  "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 NAME\n" },
+	{ VHSM_CHECK_MONITOR_LOST, "vhsmctl monitor show --domain 7a5f3c1e-" },
+	{ VHSM_CHECK_MONITOR_BROKEN, "vhsmctl react --domain 7a5f3c1e-0b7e-"
+	  "4d43-9c54-6a1d0f2e8b01 freeze\n" },
+	{ VHSM_CHECK_MODULE_UNAPPROVED, "--modules DIR\n" },
+	{ VHSM_CHECK_SECRET_LEAK, "vhsmctl key revoke --domain 7a5f3c1e-" },
+};
+
+START_TEST(what_comes_next_depends_on_what_was_found)
+{
+	char args[64];
+	int status;
+
+	make_one(nexts[_i].check);
+	snprintf(args, sizeof(args), "alerts show %s", uids[20]);
+	has(ctl(args, &status), nexts[_i].next);
+	has(ctl(args, &status), "vhsmctl alerts ack");
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* What the responder keeps of an incident. */
+static void bundle_make(const char *uid, bool seal)
+{
+	char bundle[PATH_MAX], why[VHSM_EVIDENCE_WHY_LEN];
+	json_t *memory = json_pack("{s:s}", "of", "the guest");
+
+	ck_assert_int_eq(vhsm_evidence_begin(incidents, uid, bundle, why), 0);
+	ck_assert_int_eq(vhsm_evidence_add(bundle, "memory.img", memory, why),
+			 0);
+	json_decref(memory);
+	if (seal)
+		ck_assert_int_eq(vhsm_evidence_seal(bundle, keys, why), 0);
+}
+
+static bool exported(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/out/%s", dir, name);
+	return !access(path, F_OK);
+}
+
+static const char *export(unsigned i, int *status)
+{
+	char args[PATH_MAX + 80];
+
+	snprintf(args, sizeof(args), "alerts export %s --out %s/out", uids[i],
+		 dir);
+	return ctl(args, status);
+}
+
+START_TEST(evidence_is_where_the_responder_keeps_it)
+{
+	char args[PATH_MAX + 80], show[64];
+	const char *out;
+	int status;
+
+	bundle_make(uids[2], true);
+	snprintf(show, sizeof(show), "alerts show %s", uids[2]);
+	has(ctl(show, &status), incidents);
+	out = export(2, &status);
+	ck_assert_msg(status == 0, "%s", out);
+	has(out, "memory.img");
+	has(out, "whole, and signed by key");
+	ck_assert(exported("memory.img"));
+	/* Nor does it need to be told the key. */
+	snprintf(args, sizeof(args), "alerts verify %s/out", dir);
+	has(ctl(args, &status), "whole, and signed by key");
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(evidence_that_is_not_yet_whole_is_said_to_be)
+{
+	char show[64];
+	const char *out;
+	int status;
+
+	bundle_make(uids[2], false);
+	snprintf(show, sizeof(show), "alerts show %s", uids[2]);
+	has(ctl(show, &status), "not sealed yet");
+	out = export(2, &status);
+	ck_assert_int_eq(status, 0);
+	has(out, "not sealed yet");
+	ck_assert(!exported("memory.img") && exported("alert.json"));
+}
+END_TEST
+
+START_TEST(evidence_is_made_with_the_responders_key)
+{
+	char path[PATH_MAX + 16];
+	int status;
+
+	has(export(1, &status), "without audit records");
+	ck_assert_int_eq(status, 0);
+	ck_assert(exported("alert.json") && exported("SHA256SUMS.sig"));
+	snprintf(path, sizeof(path), "%s/evidence.key", keys);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(baselines_are_where_the_responder_keeps_them)
+{
+	char path[PATH_MAX + 32];
+	int status;
+
+	ck_assert_int_eq(mkdir(keys, 0700), 0);
+	snprintf(path, sizeof(path), "%s/odd", keys);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/odd/manifest.json", keys);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	has(ctl("baseline show odd", &status), "odd/manifest.json");
+	has(ctl("baseline show odd --store /tmp/none", &status), "no such");
+}
+END_TEST
+
+/* vhsmctl alerts follow, and its process: the shell becomes it. */
+static FILE *follow(const char *options, pid_t *pid)
+{
+	char command[PATH_MAX], line[32];
+	unsigned before = lists;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "echo $$; exec ./vhsmctl alerts "
+		 "follow %s --run-dir %s", options, dir);
+	f = popen(command, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	*pid = strtol(line, NULL, 10);
+	/* It has seen the past, in pages of 8. */
+	while (lists < before + 3)
+		usleep(10000);
+	return f;
+}
+
+static void follow_end(FILE *f, pid_t pid)
+{
+	ck_assert_int_eq(kill(pid, SIGTERM), 0);
+	pclose(f);
+}
+
+START_TEST(follow_prints_what_comes_and_what_changes)
+{
+	char line[512], args[64];
+	int status;
+	pid_t pid;
+	FILE *f = follow("", &pid);
+
+	make_one(VHSM_CHECK_KERNEL_TEXT);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	has(line, uids[20]);
+	has(line, "kernel-text");
+	snprintf(args, sizeof(args), "alerts ack %s", uids[5]);
+	ctl(args, &status);
+	ck_assert_int_eq(status, 0);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	has(line, uids[5]);
+	follow_end(f, pid);
+}
+END_TEST
+
+START_TEST(follow_all_begins_with_the_past)
+{
+	char line[16384];
+	pid_t pid;
+	FILE *f = follow("--all --json", &pid);
+	json_t *alert;
+
+	for (unsigned i = 0; i < 20; i++) {
+		ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+		alert = json_loads(line, 0, NULL);
+		ck_assert_ptr_nonnull(alert);
+		json_decref(alert);
+	}
+	make_one(VHSM_CHECK_KERNEL_TEXT);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	has(line, uids[20]);
+	follow_end(f, pid);
+}
+END_TEST
+
+START_TEST(follow_ends_with_the_responder)
+{
+	int status;
+
+	ck_assert_int_eq(unlink(socket_path), 0);
+	has(ctl("alerts follow", &status), "is vhsm-responder running?");
+	ck_assert_int_eq(status, 3);
 }
 END_TEST
 
@@ -254,6 +501,15 @@ int main(void)
 	tcase_add_test(tc, a_long_list_comes_in_pages);
 	tcase_add_test(tc, list_prints_a_line_for_each);
 	tcase_add_test(tc, show_says_what_was_found_done_and_comes_next);
+	tcase_add_loop_test(tc, what_comes_next_depends_on_what_was_found, 0,
+			    sizeof(nexts) / sizeof(nexts[0]));
+	tcase_add_test(tc, evidence_is_where_the_responder_keeps_it);
+	tcase_add_test(tc, evidence_that_is_not_yet_whole_is_said_to_be);
+	tcase_add_test(tc, evidence_is_made_with_the_responders_key);
+	tcase_add_test(tc, baselines_are_where_the_responder_keeps_them);
+	tcase_add_test(tc, follow_prints_what_comes_and_what_changes);
+	tcase_add_test(tc, follow_all_begins_with_the_past);
+	tcase_add_test(tc, follow_ends_with_the_responder);
 	tcase_add_test(tc, an_acknowledged_alert_says_so);
 	tcase_add_test(tc, a_note_with_control_characters_is_refused);
 	tcase_add_test(tc, an_unknown_alert_is_said_to_be_unknown);
