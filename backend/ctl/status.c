@@ -33,7 +33,25 @@ static void reasons_print(const json_t *devices)
 	}
 }
 
-static void status_print(const json_t *status, const json_t *devices)
+/* responder: NULL, it does not run. */
+static void responder_print(const json_t *responder)
+{
+	json_int_t alerts = ctl_int(responder, "open_alerts");
+
+	if (!responder) {
+		puts("responder NOT RUNNING: no guest is watched, and leases "
+		     "run out (systemctl start vhsm-responder)");
+		return;
+	}
+	printf("responder %" JSON_INTEGER_FORMAT " guests watched by %"
+	       JSON_INTEGER_FORMAT " monitors, %" JSON_INTEGER_FORMAT
+	       " incidents, %" JSON_INTEGER_FORMAT " open alerts%s\n",
+	       ctl_int(responder, "guests"), ctl_int(responder, "monitors"),
+	       ctl_int(responder, "incidents"), alerts,
+	       alerts ? ": vhsmctl alerts list" : "");
+}
+
+static void status_print(const json_t *status)
 {
 	static const struct ctl_column columns[] = {
 		{ "DOMAIN", "domain", false },
@@ -46,6 +64,8 @@ static void status_print(const json_t *status, const json_t *devices)
 		{ "ERROR", "error", false },
 	};
 	const json_t *vault = json_object_get(status, "vault");
+	const json_t *responder = json_object_get(status, "responder");
+	const json_t *devices = json_object_get(status, "devices");
 	bool ready = json_is_true(json_object_get(vault, "ready"));
 
 	printf("vhsmd %s, up %" JSON_INTEGER_FORMAT " s\n",
@@ -62,6 +82,7 @@ static void status_print(const json_t *status, const json_t *devices)
 	       " died\n", ctl_int(status, "engines"),
 	       ctl_int(status, "engine_starts"),
 	       ctl_int(status, "engine_deaths"));
+	responder_print(json_is_null(responder) ? NULL : responder);
 	if (!json_array_size(devices)) {
 		puts("devices   none");
 		return;
@@ -90,30 +111,46 @@ static enum ctl_exit gates_add(const struct ctl_args *args, bool ready,
 	return CTL_OK;
 }
 
+/* Adds to the broker's status its "devices" and the "responder", null where it
+ * does not run: that is no error, for not every host watches its guests. */
+static enum ctl_exit others_add(const struct ctl_args *args, bool ready,
+				json_t *status)
+{
+	json_t *devices, *responder = NULL;
+	enum ctl_exit ret, asked;
+
+	ret = ctl_call_pages(args, CTL_BROKER, "device.list", json_object(),
+			     "devices", &devices);
+	if (ret)
+		return ret;
+	ret = gates_add(args, ready, devices);
+	json_object_set_new(status, "devices", devices);
+	asked = ctl_call_if_up(args, CTL_RESPONDER, "status", json_object(),
+			       &responder);
+	json_object_set_new(status, "responder", asked ? json_null() :
+			    responder);
+	return ret ? ret : asked == CTL_UNREACHABLE ? CTL_OK : asked;
+}
+
 static enum ctl_exit status(const struct ctl_args *args)
 {
-	json_t *result, *devices;
-	enum ctl_exit ret = ctl_call(args, CTL_BROKER, "status", json_object(),
-				     &result);
+	enum ctl_exit ret, printed = CTL_OK;
+	json_t *result;
 	bool ready;
 
+	ret = ctl_call(args, CTL_BROKER, "status", json_object(), &result);
 	if (ret)
 		return ret;
 	ready = json_is_true(json_object_get(json_object_get(result, "vault"),
 					     "ready"));
+	ret = others_add(args, ready, result);
 	if (args->json) {
-		ret = ctl_print_json(result);
-		return ready ? ret : CTL_FAILED;
+		printed = ctl_print_json(result);
+	} else {
+		status_print(result);
+		json_decref(result);
 	}
-	ret = ctl_call_pages(args, CTL_BROKER, "device.list", json_object(),
-			     "devices", &devices);
-	if (!ret) {
-		ret = gates_add(args, ready, devices);
-		status_print(result, devices);
-		json_decref(devices);
-	}
-	json_decref(result);
-	return ret ? ret : ready ? CTL_OK : CTL_FAILED;
+	return ret ? ret : printed ? printed : ready ? CTL_OK : CTL_FAILED;
 }
 
 /* Adds to a device the sums over its queues, and the rates since before. */
@@ -219,8 +256,9 @@ static enum ctl_exit top(const struct ctl_args *args)
 const struct ctl_command ctl_status_commands[] = {
 	{ "status", NULL, " json ", NULL,
 	  "status [--json]\n\n"
-	  "Prints how vhsmd, its vault and its devices are.  Fails if the\n"
-	  "vault is not ready.\n", status },
+	  "Prints how vhsmd, its vault and its devices are, and whether\n"
+	  "vhsm-responder runs and has open alerts.  Fails if the vault is\n"
+	  "not ready.\n", status },
 	{ "top", NULL, " once json interval ", NULL,
 	  "top [--once] [--interval S] [--json]\n\n"
 	  "Prints what the devices have served, every 2 s or as said, or\n"

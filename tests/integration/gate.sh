@@ -192,8 +192,41 @@ status_says_what_is_restricted() {
 	ctl device list --json | grep '"lease": *"none"'
 	gate $WEB full 60000
 	ctl status | grep -E ' full .* (60.0|59.[0-9]) s left'
+	ctl status --json > "$DIR/status.json"
+	python3 - "$DIR/status.json" <<'X'
+import json, sys
+status = json.load(open(sys.argv[1]))
+assert status["responder"] is None
+assert [d["level_text"] for d in status["devices"]] == ["full"]
+X
 	gate $WEB full null
 	wait
+}
+
+# A responder that answers one call, as rpc.h has it, with a result.
+responder_plays() {
+	python3 - "$DIR/run/responder.sock" "$1" <<'X' &
+import json, socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(sys.argv[1])
+listener.listen(1)
+peer = listener.accept()[0]
+call = json.loads(peer.recv(4096))
+assert call["method"] == "status", call
+answer = {"id": call["id"], "result": json.loads(sys.argv[2])}
+peer.send(json.dumps(answer).encode())
+X
+	PLAYER=$!
+	within 10 test -S "$DIR/run/responder.sock"
+}
+
+status_tells_of_the_responder() {
+	ctl status | grep 'responder NOT RUNNING'
+	responder_plays '{"guests": 2, "monitors": 1, "incidents": 1,
+		"open_alerts": 3}'
+	ctl status | grep '^responder 2 .* 1 mon.* 1 incidents, 3 open alerts'
+	wait $PLAYER
+	rm "$DIR/run/responder.sock"
 }
 
 policy() {
@@ -241,7 +274,7 @@ for case in a_guest_nobody_watches_has_all_and_no_lease \
 	a_level_outlives_engines_and_devices \
 	a_lease_that_is_not_renewed_runs_out_by_itself \
 	nothing_is_answered_after_the_order \
-	status_says_what_is_restricted \
+	status_says_what_is_restricted status_tells_of_the_responder \
 	revocation_in_the_vault_is_confirmed; do
 	behaviour $case
 done
