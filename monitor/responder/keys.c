@@ -61,6 +61,19 @@ struct vhsm_watched *vhsm_asked_close(void *arg,
 	return w;
 }
 
+/* What the gate does to the keys of the guest's devices, as evidence has it. */
+static const char *gate_text(enum vhsm_reaction reaction)
+{
+	switch (reaction) {
+	case VHSM_REACT_THROTTLE:
+		return "slowed down";
+	case VHSM_REACT_VERIFY_ONLY:
+		return "restricted to verifying and decrypting";
+	default:
+		return "stopped";
+	}
+}
+
 static void gate_acted(struct vhsm_watched *w, const char *uid,
 		       uint32_t reactions, json_t *result, const char *error)
 {
@@ -73,8 +86,9 @@ static void gate_acted(struct vhsm_watched *w, const char *uid,
 			continue;
 		if (result)
 			vhsm_reactions_acted(w, uid, i, true, "keys of %lld "
-				"devices stopped by the gate, epoch %lld",
-				(long long)devices, (long long)epoch);
+				"devices %s by the gate, epoch %lld",
+				(long long)devices, gate_text(i),
+				(long long)epoch);
 		else
 			vhsm_reactions_acted(w, uid, i, false, "the broker "
 				"was not reached, and is told again: %.80s",
