@@ -22,6 +22,7 @@
 #include "child.h"
 #include "log.h"
 #include "responder.h"
+#include "responder-check.h"
 
 #define EXIT_USAGE	2
 #define SWEEPER_MS	60000u
@@ -47,7 +48,8 @@ static const char help[] =
 "what the guest's policy says about what is found.  Stays in the foreground.\n"
 "\n"
 "  -c, --config FILE  read FILE instead of " VHSM_RESPONDER_CONF "\n"
-"  -n, --check        test the configuration and exit: 0 if it is good\n"
+"  -n, --check        test the configuration and every monitor policy, say\n"
+"                     what is wrong and exit: 0 if nothing is\n"
 "  -v, --verbose      log more\n"
 "  -h, --help         this\n"
 "  -V, --version      the version\n"
@@ -95,23 +97,6 @@ static void options_read(struct options *options, int argc, char **argv)
 			"vhsm-responder --help\n", argv[optind]);
 		exit(EXIT_USAGE);
 	}
-}
-
-/* What the file cannot say about this machine.  0 or -errno, told. */
-static int machine_check(const struct vhsm_responder_conf *conf)
-{
-	const char *const files[] = {
-		conf->act, conf->monitor_kernel, conf->monitor_ramdisk,
-	};
-	int ret = 0;
-
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (access(files[i], i ? R_OK : X_OK)) {
-			fprintf(stderr, "vhsm-responder: %s: %s\n", files[i],
-				strerror(errno));
-			ret = -ENOENT;
-		}
-	return ret;
 }
 
 static int dir_make(const char *path)
@@ -292,6 +277,17 @@ static void daemon_deinit(struct daemon *daemon)
 	vhsm_responder_conf_deinit(&r->conf);
 }
 
+/* All that is wrong is told, not only the first. */
+static int configuration_check(const struct vhsm_responder_conf *conf)
+{
+	int files = vhsm_responder_check_files(conf);
+	int policies = vhsm_responder_check_policies(conf);
+
+	if (!files && !policies)
+		puts("the configuration is good");
+	return files ? files : policies;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { .config = VHSM_RESPONDER_CONF };
@@ -312,9 +308,8 @@ int main(int argc, char **argv)
 	ret = vhsm_responder_conf_read(&r->conf, options.config,
 				       !options.config_given);
 	if (!ret)
-		ret = machine_check(&r->conf);
-	if (!ret && options.check)
-		puts("the configuration is good");
+		ret = options.check ? configuration_check(&r->conf) :
+			vhsm_responder_check_files(&r->conf);
 	if (!ret && !options.check)
 		ret = daemon_start(&daemon);
 	if (!ret && !options.check)

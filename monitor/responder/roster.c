@@ -106,6 +106,13 @@ static bool done_with(const struct vhsm_watched *w)
 		!w->learning.job;
 }
 
+/* Why there is no record for a guest. */
+static const char *no_room(int error)
+{
+	return error == EUSERS ? "as many guests as max-guests of "
+		"responder.conf allows are watched already" : strerror(error);
+}
+
 static void policy_read(struct vhsm_responder *r,
 			const struct vhsm_domain_seen *seen)
 {
@@ -117,8 +124,10 @@ static void policy_read(struct vhsm_responder *r,
 	if (!name[0])
 		return;
 	if (vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, name, why)) {
-		vhsm_log(LOG_ERR, "%s (ID %u): not watched: monitor=%s: %s",
-			 seen->name, seen->domid, name, why);
+		vhsm_log(LOG_ERR, "%s (ID %u): not watched: monitor=%s: %s; "
+			 "repair it (vhsm-responder --check), then vhsmctl "
+			 "monitor start --domain %s --policy %s", seen->name,
+			 seen->domid, name, why, seen->uuid, name);
 		return;
 	}
 	w = vhsm_watched_new(r, seen, &policy);
@@ -126,8 +135,7 @@ static void policy_read(struct vhsm_responder *r,
 		came(w, seen);
 	else
 		vhsm_log(LOG_ERR, "%s (ID %u): not watched: %s", seen->name,
-			 seen->domid, errno == EUSERS ? "max-guests of "
-			 "responder.conf are" : strerror(errno));
+			 seen->domid, no_room(errno));
 }
 
 /* A guest that comes again is watched by its policy as it is now. */
@@ -275,7 +283,7 @@ int vhsm_roster_start(struct vhsm_responder *r, const char *who,
 		w = vhsm_watched_new(r, seen, &policy);
 	if (!w) {
 		ret = -errno;
-		snprintf(why, VHSM_WHY_LEN, "%s", strerror(errno));
+		snprintf(why, VHSM_WHY_LEN, "%s", no_room(errno));
 		return ret;
 	}
 	w->by_admin = true;
