@@ -18,6 +18,7 @@ const struct vhsm_check *const vhsm_checks[] = {
 	&vhsm_check_cpu_entry,
 	&vhsm_check_exec_unknown,
 	&vhsm_check_write_exec,
+	&vhsm_check_kernel_shadow,
 	&vhsm_check_module_unapproved,
 	&vhsm_check_module_hidden,
 

@@ -14,6 +14,7 @@ extern const struct vhsm_check vhsm_check_syscall_table;
 extern const struct vhsm_check vhsm_check_cpu_entry;
 extern const struct vhsm_check vhsm_check_inline_hook;
 extern const struct vhsm_check vhsm_check_trace_hook;
+extern const struct vhsm_check vhsm_check_kernel_shadow;
 extern const struct vhsm_check vhsm_check_module_unapproved;
 extern const struct vhsm_check vhsm_check_module_hidden;
 extern const struct vhsm_check vhsm_check_exec_unknown;

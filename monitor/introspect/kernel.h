@@ -6,7 +6,8 @@
  * The slide is found by looking for the image's text in the upper half of the
  * page tables, never by asking the guest; kernel addresses are translated by
  * the image's own top table (init_top_pgt), found by its symbol, so that no
- * process's tables, and no CR3 that a vCPU happens to have, matter.
+ * process's tables, and no CR3 that a vCPU happens to have, matter; that these
+ * map the same kernel is for a check to say (checks/kernel-shadow.c).
  *
  * Everything read is untrusted: lists and trees are walked for a bounded number
  * of steps, and a walk that meets an address twice, or leaves the mapped
