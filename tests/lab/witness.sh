@@ -55,7 +55,8 @@ policy_make() {
 
 # A web that is new, unwatched; its monitor and what was done to it are gone.
 web_unwatched() {
-	dom0 'vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
+	dom0 'set -e
+	vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
 		--reason new || true
 	vhsmctl monitor stop --domain web || true
 	sed -i "s/, *monitor=[a-z-]*//" /etc/xen/web.cfg
@@ -67,7 +68,8 @@ web_unwatched() {
 
 # A web that is new, and strictly watched, whatever an admin said before.
 web_watched() {
-	dom0 'vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
+	dom0 'set -e
+	vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
 		--reason new || true
 	sed -i "s/, *monitor=[a-z-]*//
 		s/^vhsm = \[ \"\(.*\)\" \]/vhsm = [ \"\1, monitor=strict\" ]/" \
