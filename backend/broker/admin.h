@@ -13,8 +13,9 @@
  *   device.detach  {domain, device} -> {}
  *   domain.resolve {domain: name, ID or UUID} -> {uuid, name?, domid?,
  *                  config?}
- *   guest.gate     {uuid, level, rate, valid_ms, reason} -> {uuid, devices,
- *                  epoch}; guest.h
+ *   guest.gate     {uuid, domid?, level, rate, valid_ms, valid_until_ms?,
+ *                  unwatched?, reason} -> {uuid, devices, epoch, lease};
+ *                  guest.h
  *   top            {} -> {devices: [{uuid, ..., queues: [{...}]}]}
  */
 #ifndef VHSM_ADMIN_H

@@ -45,6 +45,7 @@ struct vhsm_device {
 	const char *transport;		/* "xen", "local" */
 	struct vhsm_engine *engine;	/* NULL: none */
 	struct vhsm_guest *guest;	/* whose device it is, guest.h */
+	bool demand;			/* its policy demands a lease */
 	char error[VHSM_TEXT_MAX];	/* why it is closed, "" if it is not */
 	/* "connected" and so on, for people. */
 	const char *(*state_name)(const struct vhsm_device *);

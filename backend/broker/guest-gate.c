@@ -17,7 +17,8 @@
 static const char *params_check(json_t *params)
 {
 	static const char *const known[] = {
-		"uuid", "level", "rate", "valid_ms", "reason",
+		"uuid", "domid", "level", "rate", "valid_ms",
+		"valid_until_ms", "unwatched", "reason",
 	};
 	const char *name;
 	json_t *value;
@@ -28,8 +29,9 @@ static const char *params_check(json_t *params)
 			if (!strcmp(name, known[i]))
 				break;
 		if (i == sizeof(known) / sizeof(known[0]))
-			return "guest.gate knows uuid, level, rate, valid_ms "
-				"and reason only";
+			return "guest.gate knows uuid, domid, level, rate, "
+				"valid_ms, valid_until_ms, unwatched and "
+				"reason only";
 	}
 	return NULL;
 }
@@ -58,6 +60,31 @@ static const char *lease_take(json_t *params, struct vhsm_gate_order *order)
 		return "valid_ms must be a number of milliseconds, or null "
 			"where no lease is demanded";
 	order->valid_ms = n < VHSM_LEASE_MS_MAX ? n : VHSM_LEASE_MS_MAX;
+	valid = json_object_get(params, "valid_until_ms");
+	n = json_integer_value(valid);
+	if (valid && !json_is_null(valid) && (!json_is_integer(valid) || n < 0))
+		return "valid_until_ms must be a time of CLOCK_MONOTONIC in "
+			"milliseconds";
+	order->valid_until_ms = json_is_integer(valid) &&
+		n < INT64_MAX / 1000000 ? (uint64_t)n : UINT64_MAX;
+	valid = json_object_get(params, "unwatched");
+	if (valid && !json_is_boolean(valid))
+		return "unwatched must be true or false";
+	order->unwatched = json_is_true(valid);
+	return order->unwatched && order->leased ?
+		"one that is not watched has no valid_ms" : NULL;
+}
+
+static const char *domid_take(json_t *params, struct vhsm_gate_order *order)
+{
+	json_t *domid = json_object_get(params, "domid");
+	json_int_t n = json_integer_value(domid);
+
+	order->has_domid = domid && !json_is_null(domid);
+	if (order->has_domid &&
+	    (!json_is_integer(domid) || n < 0 || n > UINT32_MAX))
+		return "domid must be a domain's number";
+	order->domid = n;
 	return NULL;
 }
 
@@ -77,6 +104,8 @@ static const char *order_take(json_t *params, struct vhsm_gate_order *order)
 	vhsm_log_escape(order->reason, sizeof(order->reason),
 			json_string_value(reason), json_string_length(reason));
 	wrong = rate_take(params, order);
+	if (!wrong)
+		wrong = domid_take(params, order);
 	return wrong ? wrong : lease_take(params, order);
 }
 
@@ -122,9 +151,14 @@ void vhsm_guest_gate_rpc(struct vhsm_broker *broker,
 				       "made: %s", strerror(errno));
 		return;
 	}
-	vhsm_guest_order(guest, &order);
+	if (vhsm_guest_order(guest, &order)) {
+		vhsm_rpc_error(call, "other-domain", "the guest's devices are "
+			       "not domain %u's", order.domid);
+		return;
+	}
 	vhsm_uuid_format(uuid, uuid_text);
-	vhsm_rpc_result(call, json_pack("{s:s,s:i,s:I}", "uuid", uuid_text,
+	vhsm_rpc_result(call, json_pack("{s:s,s:i,s:I,s:s}", "uuid", uuid_text,
 			"devices", (int)vhsm_guest_devices(guest),
-			"epoch", (json_int_t)vhsm_guest_epoch(guest)));
+			"epoch", (json_int_t)vhsm_guest_epoch(guest),
+			"lease", vhsm_guest_lease(guest)));
 }

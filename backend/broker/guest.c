@@ -26,6 +26,7 @@ struct vhsm_guest {
 	char domain[80];
 	uint32_t domid;			/* of the latest device */
 	unsigned devices;
+	unsigned demands;		/* devices whose policy wants a lease */
 	int fd;
 	struct vhsm_gate *gate;
 	enum vhsm_lease_state told;	/* what log and audit have */
@@ -99,6 +100,7 @@ static enum vhsm_lease_state lease_state(const struct vhsm_guest *guest,
 static void level_told(struct vhsm_guest *guest, uint32_t from,
 		       const struct vhsm_gate_order *order)
 {
+	snprintf(guest->reason, sizeof(guest->reason), "%s", order->reason);
 	vhsm_log(order->level > from ? LOG_WARNING : LOG_NOTICE,
 		 "domain %s (%s): keys %s, were %s: %s", guest->uuid_text,
 		 guest->domain, level_names[order->level], level_names[from],
@@ -223,15 +225,16 @@ static struct vhsm_guest *guest_new(struct vhsm_broker *broker,
 }
 
 /* Room for one more without a device: of what nobody restricted the oldest
- * goes, else the oldest of all. */
-static void idle_limit(struct vhsm_guests *guests)
+ * goes, else the oldest of all.  Never keep, which may be NULL. */
+static void idle_limit(struct vhsm_guests *guests,
+		       const struct vhsm_guest *keep)
 {
 	struct vhsm_guest *guest, *oldest = NULL;
 
 	if (guests->idle <= VHSM_GUESTS_IDLE)
 		return;
 	TAILQ_FOREACH(guest, &guests->list, link) {
-		if (guest->devices)
+		if (guest->devices || guest == keep)
 			continue;
 		if (!oldest)
 			oldest = guest;
@@ -240,6 +243,8 @@ static void idle_limit(struct vhsm_guests *guests)
 		oldest = guest;
 		break;
 	}
+	if (!oldest)
+		return;
 	TAILQ_REMOVE(&guests->list, oldest, link);
 	guests->idle--;
 	guest_free(oldest);
@@ -253,8 +258,18 @@ struct vhsm_guest *vhsm_guest_expect(struct vhsm_broker *broker,
 	if (!guest)
 		return NULL;
 	broker->guests->idle++;
-	idle_limit(broker->guests);
+	idle_limit(broker->guests, guest);
 	return guest;
+}
+
+/* What one domain was seen to be says nothing of the next of its UUID. */
+static void domain_set(struct vhsm_guest *guest, uint32_t domid)
+{
+	if (guest->domid == domid)
+		return;
+	guest->domid = domid;
+	if (guest->told != VHSM_LEASE_STATE_NONE)
+		lease_shut(guest, "another domain than the one before");
 }
 
 struct vhsm_guest *vhsm_guest_join(struct vhsm_broker *broker,
@@ -271,81 +286,107 @@ struct vhsm_guest *vhsm_guest_join(struct vhsm_broker *broker,
 		return NULL;
 	if (known && !guest->devices)
 		guests->idle--;
-	/* A UUID's next domain has not been seen approved, nor has one that
-	 * nobody watched so far. */
-	if (demand && (guest->told == VHSM_LEASE_STATE_NONE ||
-		       guest->domid != identity->domid))
+	domain_set(guest, identity->domid);
+	/* Nor has one been seen approved that nobody watched so far. */
+	if (demand && guest->told == VHSM_LEASE_STATE_NONE)
 		lease_shut(guest, "its policy demands one");
 	guest->devices++;
-	guest->domid = identity->domid;
+	guest->demands += demand;
 	snprintf(guest->domain, sizeof(guest->domain), "%s", identity->domain);
 	TAILQ_REMOVE(&guests->list, guest, link);
 	TAILQ_INSERT_TAIL(&guests->list, guest, link);
 	return guest;
 }
 
-void vhsm_guest_leave(struct vhsm_guest **guest)
+void vhsm_guest_leave(struct vhsm_guest **guest, bool demand)
 {
 	struct vhsm_guest *g = *guest;
 	struct vhsm_guests *guests;
 
 	*guest = NULL;
-	if (!g || --g->devices)
+	if (!g)
+		return;
+	g->demands -= demand;
+	if (--g->devices)
 		return;
 	guests = g->broker->guests;
 	guests->idle++;
-	idle_limit(guests);
+	idle_limit(guests, NULL);
 }
 
 /* --- orders --- */
 
-static void lease_order(struct vhsm_guest *guest,
-			const struct vhsm_gate_order *order)
+/* Until when an order gives the lease, or 0: it gives none now. */
+static uint64_t lease_until(const struct vhsm_gate_order *order, uint64_t now)
 {
-	const struct timeval wait = {
-		order->valid_ms / 1000, order->valid_ms % 1000 * 1000
-	};
-	uint64_t was;
+	uint64_t until = now + order->valid_ms * MS_NS;
 
-	if (!order->leased) {
-		event_del(guest->expiry);
-		atomic_store(&guest->gate->lease_until_ns, VHSM_LEASE_NONE);
-		return;
-	}
-	/* "Not now" of a guest that was never approved leaves it so. */
-	was = atomic_load(&guest->gate->lease_until_ns);
-	if (!order->valid_ms && (!was || was == VHSM_LEASE_NONE)) {
-		atomic_store(&guest->gate->lease_until_ns, 0);
-		return;
-	}
-	atomic_store(&guest->gate->lease_until_ns,
-		     now_ns() + order->valid_ms * MS_NS);
-	event_add(guest->expiry, &wait);
+	if (!order->leased)
+		return 0;
+	/* What came late is worth less: it was said of then, not of now. */
+	if (order->valid_until_ms < until / MS_NS)
+		until = order->valid_until_ms * MS_NS;
+	return until > now ? until : 0;
 }
 
-void vhsm_guest_order(struct vhsm_guest *guest,
-		      const struct vhsm_gate_order *order)
+/* Why, for people. */
+static const char *lease_order(struct vhsm_guest *guest,
+			       const struct vhsm_gate_order *order)
+{
+	uint64_t now = now_ns(), until = lease_until(order, now);
+	uint64_t was = atomic_load(&guest->gate->lease_until_ns);
+	struct timeval wait;
+
+	if (!order->leased && (!guest->demands || order->unwatched)) {
+		event_del(guest->expiry);
+		atomic_store(&guest->gate->lease_until_ns, VHSM_LEASE_NONE);
+		return order->reason;
+	}
+	if (until) {
+		atomic_store(&guest->gate->lease_until_ns, until);
+		wait.tv_sec = (until - now) / 1000000000;
+		wait.tv_usec = (until - now) % 1000000000 / 1000 + 1;
+		event_add(guest->expiry, &wait);
+	} else {
+		/* "Not now" of one that was never approved leaves it so. */
+		event_del(guest->expiry);
+		atomic_store(&guest->gate->lease_until_ns,
+			     was && was != VHSM_LEASE_NONE ? now : 0);
+	}
+	return order->leased ? order->reason : "a device's policy demands one, "
+		"the policy it is watched by gives none";
+}
+
+int vhsm_guest_order(struct vhsm_guest *guest,
+		     const struct vhsm_gate_order *order)
 {
 	struct vhsm_gate *gate = guest->gate;
 	uint32_t from = atomic_load(&gate->level);
 	bool less = order->level > from;
+	const char *why;
 
-	if (order->level == VHSM_GATE_THROTTLED)
+	bool other = order->has_domid && order->domid != guest->domid &&
+		guest->devices;
+
+	if (order->level == VHSM_GATE_THROTTLED && (less || !other))
 		atomic_store(&gate->rate, order->rate);
 	/* What is taken away goes first, what is given comes last. */
 	if (less) {
 		atomic_store(&gate->level, order->level);
 		atomic_fetch_add(&gate->epoch, 1);
-	}
-	lease_order(guest, order);
-	if (!less)
-		atomic_store(&gate->level, order->level);
-	if (order->level != from) {
-		snprintf(guest->reason, sizeof(guest->reason), "%s",
-			 order->reason);
 		level_told(guest, from, order);
 	}
-	lease_tell(guest, order->uid, order->reason);
+	if (other)
+		return -ESTALE;
+	if (order->has_domid)
+		domain_set(guest, order->domid);
+	why = lease_order(guest, order);
+	if (order->level < from) {
+		atomic_store(&gate->level, order->level);
+		level_told(guest, from, order);
+	}
+	lease_tell(guest, order->uid, why);
+	return 0;
 }
 
 /* --- looking --- */
@@ -363,6 +404,13 @@ unsigned vhsm_guest_devices(const struct vhsm_guest *guest)
 uint64_t vhsm_guest_epoch(const struct vhsm_guest *guest)
 {
 	return atomic_load(&guest->gate->epoch);
+}
+
+const char *vhsm_guest_lease(const struct vhsm_guest *guest)
+{
+	uint64_t left_ns;
+
+	return lease_names[lease_state(guest, &left_ns)];
 }
 
 void vhsm_guest_describe(const struct vhsm_guest *guest, json_t *json)

@@ -8,7 +8,9 @@
  *   shut       (lease 0, never approved) when a device's monitor policy demands
  *              a lease, and again whenever such a guest is another domain than
  *              before: a rebooted one is approved anew
- *   ordered    by guest.gate, the responder's word
+ *   ordered    by guest.gate, the responder's word; but while a device is
+ *              there whose policy demands a lease, an order without one shuts
+ *              it, unless it says that an admin ended the watch
  *   forgotten  with this process: guests whose policy demands a lease begin
  *              shut, and what the vault was told to revoke stays revoked
  *
@@ -34,8 +36,13 @@ struct vhsm_guests;
 struct vhsm_gate_order {
 	enum vhsm_gate_level level;
 	uint32_t rate;			/* 1.., under THROTTLED */
+	bool has_domid;
+	uint32_t domid;			/* the domain that it is about */
 	bool leased;			/* false: no lease is demanded */
-	uint32_t valid_ms;		/* leased: from now on */
+	bool unwatched;			/* an admin ended the watch */
+	uint32_t valid_ms;		/* leased: from now on, but not past */
+	uint64_t valid_until_ms;	/* this CLOCK_MONOTONIC; UINT64_MAX:
+					 * not said */
 	char reason[VHSM_TEXT_MAX];	/* printable */
 	unsigned uid;			/* who asked */
 };
@@ -55,21 +62,25 @@ struct vhsm_guest *vhsm_guest_find(struct vhsm_guests *guests,
 struct vhsm_guest *vhsm_guest_join(struct vhsm_broker *broker,
 				   const struct vhsm_identity *identity,
 				   bool demand);
-void vhsm_guest_leave(struct vhsm_guest **guest);
+/* demand: as it joined. */
+void vhsm_guest_leave(struct vhsm_guest **guest, bool demand);
 
 /* The record of a guest that has no device yet.  NULL with errno. */
 struct vhsm_guest *vhsm_guest_expect(struct vhsm_broker *broker,
 				     const uint8_t uuid[16]);
 
 /* Does as ordered, at once; changes are logged and audited, renewals are
- * not. */
-void vhsm_guest_order(struct vhsm_guest *guest,
-		      const struct vhsm_gate_order *order);
+ * not.  0, or -ESTALE: its devices are another domain's than the order is
+ * about, and what it gives was not given. */
+int vhsm_guest_order(struct vhsm_guest *guest,
+		     const struct vhsm_gate_order *order);
 
 /* The sealed memfd for an engine; the record's. */
 int vhsm_guest_fd(const struct vhsm_guest *guest);
 unsigned vhsm_guest_devices(const struct vhsm_guest *guest);
 uint64_t vhsm_guest_epoch(const struct vhsm_guest *guest);
+/* "none", "never", "valid" or "stale". */
+const char *vhsm_guest_lease(const struct vhsm_guest *guest);
 
 /* Adds level, rate (throttled), lease, lease_left_ms (valid), epoch and the
  * latest reason. */
@@ -80,10 +91,16 @@ const char *vhsm_gate_level_name(uint32_t level);
 int vhsm_gate_level_parse(const char *text, enum vhsm_gate_level *level);
 
 /*
- * The method guest.gate {uuid, level, rate, valid_ms, reason}
- *   -> {uuid, devices: N, epoch: N}
- * rate: a number under "throttled", else absent or anything it could be there;
- * valid_ms: null, or a number, taken as an hour if it is more.
+ * The method guest.gate {uuid, domid?, level, rate, valid_ms, valid_until_ms?,
+ *                        unwatched?, reason}
+ *   -> {uuid, devices: N, epoch: N, lease}
+ * domid: the order is about this domain; "other-domain" if the guest's devices
+ * are another's.  rate: a number under "throttled", else absent or anything it
+ * could be there.  valid_ms: null where no lease is demanded, or a number,
+ * taken as an hour if it is more.  valid_until_ms: the lease ends then at the
+ * latest, by CLOCK_MONOTONIC, however long the order was under way: for callers
+ * on the same kernel, as all are that reach this socket.  unwatched: true when
+ * an admin ended the watch, so that no device's policy demands a lease.
  */
 struct vhsm_rpc_call;
 void vhsm_guest_gate_rpc(struct vhsm_broker *broker,

@@ -79,7 +79,7 @@ static void peer_free(struct peer *peer)
 	vhsm_engine_free(&peer->device.engine);
 	if (peer->said_hello)
 		LIST_REMOVE(&peer->device, link);
-	vhsm_guest_leave(&peer->device.guest);
+	vhsm_guest_leave(&peer->device.guest, peer->device.demand);
 	LIST_REMOVE(peer, link);
 	local->peer_count--;
 	if (local->acceptable)
@@ -202,6 +202,7 @@ static const char *guest_join(struct peer *peer, char *why)
 	if (vhsm_monitor_read(config->policy_dir, config->local_monitor,
 			      &demand, why))
 		return why;
+	peer->device.demand = demand;
 	peer->device.guest = vhsm_guest_join(broker, identity, demand);
 	return peer->device.guest ? NULL : strerror(errno);
 }

@@ -423,6 +423,7 @@ vhsm_xen_device_new(struct vhsm_broker *broker, struct vhsm_store *store,
 		free(device);
 		return NULL;
 	}
+	device->device.demand = demand;
 	device->device.identity = *identity;
 	device->device.transport = "xen";
 	device->device.state_name = state_name;
@@ -458,7 +459,7 @@ void vhsm_xen_device_free(struct vhsm_xen_device **device)
 	vhsm_engine_free(&d->device.engine);
 	if (d->timer)
 		event_free(d->timer);
-	vhsm_guest_leave(&d->device.guest);
+	vhsm_guest_leave(&d->device.guest, d->device.demand);
 	LIST_REMOVE(&d->device, link);
 	LIST_REMOVE(d, link);
 	free(d);

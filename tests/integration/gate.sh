@@ -51,7 +51,13 @@ orders_that_make_no_sense_are_refused() {
 		"$u, \"level\": \"throttled\", $v, $r" \
 		"$u, \"level\": \"throttled\", \"rate\": 0, $v, $r" \
 		"$u, \"level\": \"throttled\", \"rate\": 1000001, $v, $r" \
-		"$u, $l, \"rate\": \"1\", $v, $r" "$u, $l, $v, $r, \"x\": 1"; do
+		"$u, $l, \"rate\": \"1\", $v, $r" "$u, $l, $v, $r, \"x\": 1" \
+		"$u, $l, $v, $r, \"domid\": -1" \
+		"$u, $l, $v, $r, \"domid\": \"web\"" \
+		"$u, $l, $v, $r, \"valid_until_ms\": -1" \
+		"$u, $l, $v, $r, \"valid_until_ms\": \"now\"" \
+		"$u, $l, $v, $r, \"unwatched\": 1" \
+		"$u, $l, \"valid_ms\": 1, $r, \"unwatched\": true"; do
 		fails 1 '^bad-request: ' call vhsmd.sock guest.gate "{$p}"
 	done
 	fails 1 '^not-found: ' gate 99999999-0b7e-4d43-9c54-6a1d0f2e8b01 full \
@@ -247,6 +253,17 @@ a_policy_with_a_lease_starts_without_one() {
 	web_sign
 }
 
+# A policy without a lease watches the guest, and one of its devices demands
+# one.
+a_word_that_knows_of_no_lease_opens_nothing() {
+	gate $WEB full 60000
+	client $WEB until web-tls 20 212 > "$DIR/until" &
+	within 10 engine_runs
+	sleep 1
+	gate $WEB full null | grep '"lease":"stale"'
+	wait $!
+}
+
 a_new_broker_knows_of_no_lease() {
 	fails 1 'revoked: guest not approved' web_sign
 	gate $WEB full 60000
@@ -285,6 +302,7 @@ policy watch 'lease-ms = 0'
 policy broken 'lease-ms = soon'
 restart_with_monitor strict
 behaviour a_policy_with_a_lease_starts_without_one
+behaviour a_word_that_knows_of_no_lease_opens_nothing
 restart_with_monitor strict KILL
 behaviour a_new_broker_knows_of_no_lease
 restart_with_monitor watch
