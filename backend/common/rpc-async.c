@@ -15,6 +15,8 @@
 
 #include "rpc.h"
 
+#define RECONNECT_S 1
+
 struct call {
 	TAILQ_ENTRY(call) link;
 	struct vhsm_rpc_async *client;
@@ -32,6 +34,7 @@ struct vhsm_rpc_async {
 	void *arg;
 	int sock;			/* -1: not connected */
 	struct event *readable;
+	struct event *reconnect;	/* with connected: it is kept up */
 	json_int_t last_id;
 	unsigned call_count;
 	TAILQ_HEAD(, call) calls;
@@ -62,12 +65,22 @@ static void hang_up(struct vhsm_rpc_async *client)
 	client->sock = -1;
 }
 
+/* Who wants to hear of a new connection is told without calling first. */
+static void reconnect_later(struct vhsm_rpc_async *client)
+{
+	const struct timeval wait = { .tv_sec = RECONNECT_S };
+
+	if (client->reconnect)
+		event_add(client->reconnect, &wait);
+}
+
 /* All that were sent fail, from the loop: an answer may call, or free us. */
 static void fail_later(struct vhsm_rpc_async *client, const char *why)
 {
 	struct call *call;
 
 	hang_up(client);
+	reconnect_later(client);
 	TAILQ_FOREACH(call, &client->calls, link) {
 		if (!call->error[0])
 			snprintf(call->error, sizeof(call->error), "%.100s: %s",
@@ -160,7 +173,18 @@ static int connect_to(struct vhsm_rpc_async *client)
 	}
 	err = errno;
 	hang_up(client);
+	reconnect_later(client);
 	return -err;
+}
+
+static void on_reconnect(evutil_socket_t none, short what, void *arg)
+{
+	struct vhsm_rpc_async *client = arg;
+
+	(void)none;
+	(void)what;
+	if (client->sock < 0 && !connect_to(client))
+		client->connected(client->arg);
 }
 
 static int request_send(int sock, const char *text, int fd)
@@ -225,6 +249,14 @@ struct vhsm_rpc_async *vhsm_rpc_async_new(struct event_base *base,
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
+	if (!connected)
+		return client;
+	client->reconnect = evtimer_new(base, on_reconnect, client);
+	if (!client->reconnect) {
+		free(client);
+		errno = ENOMEM;
+		return NULL;
+	}
 	return client;
 }
 
@@ -239,6 +271,8 @@ void vhsm_rpc_async_free(struct vhsm_rpc_async **client)
 	hang_up(c);
 	while ((call = TAILQ_FIRST(&c->calls)))
 		answer(call, NULL, NULL, "ended");
+	if (c->reconnect)
+		event_free(c->reconnect);
 	free(c);
 }
 

@@ -4,7 +4,8 @@
  * nothing waits, every call is answered in the end, by the daemon or by us.
  *
  * One connection for all calls, made when the first needs it and again after
- * it was lost.  The daemon is trusted with an answer's meaning, not with its
+ * it was lost: by the next call, or, for who wants to hear of it (connected),
+ * by itself within a second or so.  The daemon is trusted with an answer's meaning, not with its
  * form or its coming.
  */
 #ifndef VHSM_RPC_ASYNC_H

@@ -217,6 +217,31 @@ START_TEST(a_restart_between_two_calls_is_not_noticed)
 }
 END_TEST
 
+/* It has forgotten what it was told, and nobody has anything to ask it. */
+START_TEST(a_daemon_that_is_back_is_noticed_without_a_call)
+{
+	const struct timeval beat = { 0, 50000 };
+	struct got got = { 0 };
+
+	vhsm_rpc_async_call(client, "echo", NULL, -1, 1000, on_answer, &got);
+	run(&got);
+	json_decref(got.result);
+	server_stop();
+	/* It takes more than one try. */
+	for (unsigned i = 0; i < 30; i++) {
+		event_base_loopexit(base, &beat);
+		event_base_loop(base, 0);
+	}
+	ck_assert_uint_eq(connects, 1);
+	server_start();
+	for (unsigned i = 0; i < 60 && connects < 2; i++) {
+		event_base_loopexit(base, &beat);
+		event_base_loop(base, 0);
+	}
+	ck_assert_uint_eq(connects, 2);
+}
+END_TEST
+
 START_TEST(too_many_calls_are_refused)
 {
 	struct got got = { 0 };
@@ -258,6 +283,7 @@ int main(void)
 	tcase_add_test(all,
 		a_daemon_that_goes_away_fails_what_waits_and_is_found_again);
 	tcase_add_test(all, a_restart_between_two_calls_is_not_noticed);
+	tcase_add_test(all, a_daemon_that_is_back_is_noticed_without_a_call);
 	tcase_add_test(all, too_many_calls_are_refused);
 	tcase_add_test(all, what_waits_is_answered_when_the_client_ends);
 	suite_add_tcase(suite, all);
