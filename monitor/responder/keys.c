@@ -103,6 +103,25 @@ static void again_later(struct vhsm_watched *w)
 	event_add(w->again, &wait);
 }
 
+static bool lease_is_shut(json_t *result)
+{
+	const char *lease = json_string_value(json_object_get(result,
+							      "lease"));
+
+	return lease && strcmp(lease, "none");
+}
+
+/* Told once, not after every sweep. */
+static void lease_refused(struct vhsm_watched *w, bool refused)
+{
+	if (refused && !w->lease_refused)
+		vhsm_log(LOG_WARNING, "%s (ID %u): its keys stay shut: a "
+			 "device's policy demands a lease, and policy %s, by "
+			 "which it is watched, gives none", w->domain.name,
+			 w->domain.domid, w->policy.name);
+	w->lease_refused = refused;
+}
+
 static void on_gate(void *arg, json_t *result, const char *code,
 		    const char *error)
 {
@@ -111,13 +130,18 @@ static void on_gate(void *arg, json_t *result, const char *code,
 	uint32_t reactions = 0;
 	struct vhsm_watched *w = vhsm_asked_close(arg, uid, &reactions);
 
-	/* Without a device there is nothing to stop. */
-	if (!result && (!code || strcmp(code, "not-found")))
+	/* Without a device there is nothing to stop yet; and of a domain that
+	 * is made the broker may hear later than we. */
+	if (!result && (!code || (strcmp(code, "not-found") &&
+				  strcmp(code, "other-domain"))))
 		vhsm_log_limited(&limit, LOG_ERR, "the broker: %s", error);
 	if (!w)
 		return;
-	if (!result && (!code || strcmp(code, "not-found")))
+	if (!result && (w->domain.domid || !code || strcmp(code, "not-found")))
 		again_later(w);
+	if (result)
+		lease_refused(w, !vhsm_policy_lease(&w->policy) &&
+			      !w->stopped && !w->mixed && lease_is_shut(result));
 	if (!reactions)
 		return;
 	w->gate_busy--;
@@ -125,20 +149,37 @@ static void on_gate(void *arg, json_t *result, const char *code,
 	vhsm_reactions_pump(w);
 }
 
-static void gate_tell(struct vhsm_responder *r, const char *uuid,
-		      const struct vhsm_key_gate *gate,
+static void gate_tell(struct vhsm_watched *w, const struct vhsm_key_gate *gate,
 		      vhsm_rpc_answered *answered, void *arg)
 {
-	json_t *params = json_pack("{s:s,s:s,s:o,s:o,s:s}", "uuid", uuid,
+	/* The broker's clock is ours: what is late is worth less. */
+	json_t *params = json_pack("{s:s,s:o,s:s,s:o,s:o,s:o,s:b,s:s}",
+		"uuid", w->domain.uuid, "domid", w->domain.domid ?
+			json_integer(w->domain.domid) : json_null(),
 		"level", vhsm_ladder_level_name(gate->level),
 		"rate", gate->level == VHSM_GATE_THROTTLED ?
 			json_integer(gate->rate) : json_null(),
 		"valid_ms", gate->leased ? json_integer(gate->valid_ms) :
 			json_null(),
-		"reason", gate->reason);
+		"valid_until_ms", gate->valid_ms ?
+			json_integer(gate->valid_until_ms) : json_null(),
+		"unwatched", gate->unwatched, "reason", gate->reason);
 
-	vhsm_rpc_async_call(r->broker, "guest.gate", params, -1, BROKER_MS,
+	vhsm_rpc_async_call(w->responder->broker, "guest.gate", params, -1, BROKER_MS,
 			    answered, arg);
+}
+
+void vhsm_keys_decide(struct vhsm_key_gate *gate, const struct vhsm_watched *w)
+{
+	vhsm_ladder_gate(gate, &w->policy, &w->incident, &w->watch,
+			 vhsm_now_ms());
+	if (!w->mixed)
+		return;
+	gate->leased = true;
+	gate->valid_ms = 0;
+	if (gate->level == VHSM_GATE_FULL)
+		snprintf(gate->reason, sizeof(gate->reason), "its devices name "
+			 "different policies");
 }
 
 void vhsm_keys_gate(struct vhsm_watched *w, const char *uid,
@@ -146,11 +187,9 @@ void vhsm_keys_gate(struct vhsm_watched *w, const char *uid,
 {
 	struct vhsm_key_gate gate;
 
-	vhsm_ladder_gate(&gate, &w->policy, &w->incident, &w->watch,
-			 vhsm_now_ms());
+	vhsm_keys_decide(&gate, w);
 	w->gate_busy += reactions != 0;
-	gate_tell(w->responder, w->domain.uuid, &gate, on_gate,
-		  vhsm_asked_open(w, uid, reactions));
+	gate_tell(w, &gate, on_gate, vhsm_asked_open(w, uid, reactions));
 	if (gate.level == VHSM_GATE_REVOKED && !w->vault_told)
 		vhsm_keys_revoke(w, w->incident.uid);
 }
@@ -215,8 +254,9 @@ void vhsm_keys_unwatched(struct vhsm_watched *w)
 {
 	const struct vhsm_key_gate gate = {
 		.level = VHSM_GATE_FULL,
+		.unwatched = true,
 		.reason = "the watch was ended by an admin",
 	};
 
-	gate_tell(w->responder, w->domain.uuid, &gate, on_unwatched, NULL);
+	gate_tell(w, &gate, on_unwatched, NULL);
 }

@@ -108,6 +108,7 @@ void vhsm_ladder_gate(struct vhsm_key_gate *gate,
 	if (gate->leased && watch->clean_ms) {
 		age = now_ms - watch->clean_ms;
 		gate->valid_ms = age < lease_ms ? lease_ms - age : 0;
+		gate->valid_until_ms = watch->clean_ms + lease_ms;
 	}
 	if (!gate->reason[0])
 		snprintf(gate->reason, sizeof(gate->reason), "%s",

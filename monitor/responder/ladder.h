@@ -37,7 +37,10 @@ struct vhsm_key_gate {
 	enum vhsm_gate_level level;
 	uint32_t rate;			/* under THROTTLED */
 	bool leased;
+	bool unwatched;			/* an admin ended the watch */
 	uint32_t valid_ms;		/* if leased; 0: no lease now */
+	uint64_t valid_until_ms;	/* the same by the watch's clock, of
+					 * when now_ms was */
 	char reason[200];
 };
 

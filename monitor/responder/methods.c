@@ -98,8 +98,7 @@ json_t *vhsm_watched_json(const struct vhsm_watched *w)
 {
 	struct vhsm_key_gate gate;
 
-	vhsm_ladder_gate(&gate, &w->policy, &w->incident, &w->watch,
-			 vhsm_now_ms());
+	vhsm_keys_decide(&gate, w);
 	if (w->stopped)
 		gate = (struct vhsm_key_gate){ .reason = "not watched" };
 	return json_pack("{s:s,s:s,s:o,s:s,s:b,s:s,s:s,s:o,s:s,s:o,s:s,s:s,"
@@ -117,7 +116,10 @@ json_t *vhsm_watched_json(const struct vhsm_watched *w)
 			 "reason", gate.reason,
 			 "kernel", w->monitor.kernel.release,
 			 "restarts", (json_int_t)w->watch.restarts,
-			 "problem", w->problem,
+			 "problem", w->problem[0] || !w->lease_refused ?
+				w->problem : "a device's monitor= demands a "
+				"lease, and this policy gives none: its keys "
+				"stay shut",
 			 "verdict", verdict_json(w),
 			 "incident", w->incident.open ?
 				vhsm_incident_encode(&w->incident) :

@@ -102,6 +102,10 @@ struct vhsm_watched {
 	bool by_admin;			/* watch.start gave the policy */
 	bool stopped;			/* watch.stop; until the domain goes */
 	struct vhsm_policy policy;
+	bool mixed;			/* its devices name several: none is
+					 * obeyed, and its keys are shut */
+	bool lease_refused;		/* a device demands one, the policy
+					 * gives none */
 	struct vhsm_watch watch;
 	struct vhsm_watch_times times;
 	struct event *timer;
@@ -239,7 +243,9 @@ struct vhsm_watched *vhsm_asked_close(void *asked,
 				      char uid[VHSM_ALERT_UID_LEN],
 				      uint32_t *reactions);
 
-/* Tells the broker what the keys may do now; the answer goes to the alert uid
+/* What the keys may do now. */
+void vhsm_keys_decide(struct vhsm_key_gate *, const struct vhsm_watched *);
+/* Tells the broker; the answer goes to the alert uid
  * as that of the reactions, unless uid is NULL. */
 void vhsm_keys_gate(struct vhsm_watched *, const char *uid,
 		    uint32_t reactions);

@@ -49,26 +49,29 @@ struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *r,
 	return NULL;
 }
 
-/* The policy its configuration names: "" for none. */
+/* The policy its configuration names: "" for none.  One guest has one gate, so
+ * devices that name several cannot all have theirs: mixed. */
 static void policy_name_find(struct vhsm_responder *r,
 			     const struct vhsm_domain_seen *seen,
-			     char name[VHSM_POLICY_NAME_MAX])
+			     char name[VHSM_POLICY_NAME_MAX], bool *mixed)
 {
 	const struct vhsm_config *conf = &r->conf.vhsmd;
 	static struct vhsm_xlcfg cfg;
 	uint8_t uuid[16];
 
 	name[0] = '\0';
+	*mixed = false;
 	if (vhsm_uuid_parse(seen->uuid, uuid) ||
 	    vhsm_xlcfg_find(conf->config_dirs, conf->config_dir_count, uuid,
 			    seen->name, &cfg))
 		return;
 	for (unsigned i = 0; i < cfg.device_count; i++)
-		if (cfg.device[i].monitor[0]) {
+		if (!name[0])
 			snprintf(name, VHSM_POLICY_NAME_MAX, "%.63s",
 				 cfg.device[i].monitor);
-			return;
-		}
+		else if (cfg.device[i].monitor[0] &&
+			 strcmp(name, cfg.device[i].monitor))
+			*mixed = true;
 }
 
 static void came(struct vhsm_watched *w, const struct vhsm_domain_seen *seen)
@@ -119,8 +122,9 @@ static void policy_read(struct vhsm_responder *r,
 	char name[VHSM_POLICY_NAME_MAX], why[VHSM_POLICY_WHY_LEN];
 	static struct vhsm_policy policy;
 	struct vhsm_watched *w;
+	bool mixed;
 
-	policy_name_find(r, seen, name);
+	policy_name_find(r, seen, name, &mixed);
 	if (!name[0])
 		return;
 	if (vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, name, why)) {
@@ -131,11 +135,13 @@ static void policy_read(struct vhsm_responder *r,
 		return;
 	}
 	w = vhsm_watched_new(r, seen, &policy);
-	if (w)
+	if (w) {
+		w->mixed = mixed;
 		came(w, seen);
-	else
-		vhsm_log(LOG_ERR, "%s (ID %u): not watched: %s", seen->name,
-			 seen->domid, no_room(errno));
+		return;
+	}
+	vhsm_log(LOG_ERR, "%s (ID %u): not watched: %s", seen->name,
+		 seen->domid, no_room(errno));
 }
 
 /* A guest that comes again is watched by its policy as it is now. */
@@ -147,7 +153,7 @@ static void policy_renew(struct vhsm_watched *w,
 
 	snprintf(name, sizeof(name), "%s", w->policy.name);
 	if (!w->by_admin)
-		policy_name_find(w->responder, seen, name);
+		policy_name_find(w->responder, seen, name, &w->mixed);
 	if (!name[0] || vhsm_policy_read(&policy,
 				w->responder->conf.vhsmd.policy_dir, name,
 				why)) {
@@ -287,6 +293,7 @@ int vhsm_roster_start(struct vhsm_responder *r, const char *who,
 		return ret;
 	}
 	w->by_admin = true;
+	w->mixed = false;
 	w->policy = policy;
 	w->times.sweep_ms = policy.sweep_ms;
 	*watched = w;

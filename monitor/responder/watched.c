@@ -90,6 +90,14 @@ static void on_measured(void *arg, json_t *result, const char *code,
 
 static void measure(struct vhsm_watched *w)
 {
+	if (w->mixed) {
+		vhsm_watched_problem(w, "not watched, and its keys are shut: "
+				     "the devices of its configuration name "
+				     "different policies; name one for all, "
+				     "and start it anew");
+		vhsm_watched_step(w, VHSM_MEASURED, false);
+		return;
+	}
 	if (!act_start(w, "boot", json_pack("{s:I}", "domid",
 					    (json_int_t)w->domain.domid),
 		       MEASURE_MS, on_measured))

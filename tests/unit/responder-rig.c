@@ -18,7 +18,9 @@ int monitor_fd;
 unsigned paused, unpaused;
 char level[16], gate_uuid[40];
 json_int_t valid_ms, gates, revokes, releases;
-bool broker_silent;
+bool broker_silent, broker_unaware, gate_unwatched;
+const char *broker_lease;
+json_int_t valid_until, gate_domid;
 
 static struct vhsm_rpc_server *broker, *vault;
 static int broker_fd, vault_fd;
@@ -119,12 +121,20 @@ static void on_broker(struct vhsm_rpc_call *call, const char *method,
 	snprintf(gate_uuid, sizeof(gate_uuid), "%s",
 		 json_string_value(json_object_get(params, "uuid")));
 	valid_ms = json_is_null(valid) ? -1 : json_integer_value(valid);
+	valid = json_object_get(params, "valid_until_ms");
+	valid_until = json_is_null(valid) ? -1 : json_integer_value(valid);
+	valid = json_object_get(params, "domid");
+	gate_domid = json_is_null(valid) ? -1 : json_integer_value(valid);
+	gate_unwatched = json_is_true(json_object_get(params, "unwatched"));
 	if (broker_silent)
 		vhsm_rpc_error(call, "failed", "not now");
+	else if (broker_unaware)
+		vhsm_rpc_error(call, "not-found", "no such domain");
 	else
-		vhsm_rpc_result(call, json_pack("{s:s,s:i,s:i}", "uuid",
-						gate_uuid, "devices", 1,
-						"epoch", 2));
+		vhsm_rpc_result(call, json_pack("{s:s,s:i,s:i,s:s}",
+						"uuid", gate_uuid, "devices",
+						1, "epoch", 2, "lease",
+						broker_lease));
 }
 
 static void on_vault(struct vhsm_rpc_call *call, const char *method,
@@ -147,6 +157,21 @@ static void on_vault(struct vhsm_rpc_call *call, const char *method,
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+void broker_start(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
+	broker_fd = vhsm_rpc_listen(path);
+	broker = vhsm_rpc_server_new(r.base, broker_fd, on_broker, NULL);
+}
+
+void broker_stop(void)
+{
+	vhsm_rpc_server_free(&broker);
+	close(broker_fd);
 }
 
 /* --- the world --- */
@@ -270,16 +295,15 @@ void begin(void)
 	write_file("acts", "", 0600);
 	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0}],"
 		   "\"disks\":[],\"moved\":0,\"note\":\"\"}}", 0600);
-	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
-	broker_fd = vhsm_rpc_listen(path);
-	broker = vhsm_rpc_server_new(r.base, broker_fd, on_broker, NULL);
+	broker_start();
 	snprintf(path, sizeof(path), "%s/vault.sock", dir);
 	vault_fd = vhsm_rpc_listen(path);
 	vault = vhsm_rpc_server_new(r.base, vault_fd, on_vault, NULL);
 	level[0] = gate_uuid[0] = '\0';
 	gates = revokes = releases = paused = unpaused = 0;
 	valid_ms = -2;
-	broker_silent = false;
+	broker_silent = broker_unaware = false;
+	broker_lease = "none";
 	vhsm_log_init("test", false);
 	responder_start();
 }
@@ -289,9 +313,8 @@ void end(void)
 	char command[128];
 
 	responder_stop();
-	vhsm_rpc_server_free(&broker);
+	broker_stop();
 	vhsm_rpc_server_free(&vault);
-	close(broker_fd);
 	close(vault_fd);
 	event_base_free(r.base);
 	vhsm_responder_conf_deinit(&r.conf);
