@@ -56,12 +56,27 @@ struct vhsm_sweep {
 	 * found and explained; set by the check. */
 	uint64_t objects;
 	uint64_t explained;
+	bool cut;			/* there is more than was reported; set
+					 * by the check, which has then failed */
+};
+
+/*
+ * What no kernel changes as it runs, but in the ways that a check explains.
+ * There, what is wrong at two looks counts, though it is wrong in another way:
+ * by the page of a finding's address, for all checks of the region.
+ */
+enum vhsm_region {
+	VHSM_REGION_NONE,		/* only the same object counts */
+	VHSM_REGION_TEXT,
+	VHSM_REGION_RODATA,
+	VHSM_REGION_TABLES,
 };
 
 #define VHSM_CHECK_MORE 1		/* run again, there is more to do */
 
 struct vhsm_check {
 	enum vhsm_check_number number;
+	enum vhsm_region region;
 	/* 0 with *state, which may stay NULL; -ENOENT when the baseline has
 	 * nothing for it (it is then left out); another -errno with why. */
 	int (*open)(const struct vhsm_check_setup *, void **state, char *why);

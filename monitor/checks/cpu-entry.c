@@ -230,6 +230,6 @@ static void close_check(void *state)
 }
 
 const struct vhsm_check vhsm_check_cpu_entry = {
-	.number = VHSM_CHECK_CPU_ENTRY,
+	.number = VHSM_CHECK_CPU_ENTRY, .region = VHSM_REGION_TABLES,
 	.open = open_check, .run = run, .close = close_check,
 };

@@ -80,8 +80,10 @@ static void report(struct judging *j, const struct vhsm_process *p,
 	};
 	const struct vhsm_kernel *k = j->sweep->kernel;
 
-	if (j->reports++ >= REPORTS_MAX)
+	if (j->reports++ >= REPORTS_MAX) {
+		j->sweep->cut = true;
 		return;
+	}
 	if (vhsm_kernel_read_text(k, p->va +
 				  vhsm_reference_layout(k->reference,
 					VHSM_L_task_struct__comm).offset,

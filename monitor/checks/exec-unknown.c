@@ -55,8 +55,10 @@ static void report(struct run *r, const struct vhsm_mapping *m, uint64_t from,
 	if (in_module_area(k, from) &&
 	    !vhsm_grace_over(&r->state->grace, from))
 		return;
-	if (r->reports++ >= REPORTS_MAX)
+	if (r->reports++ >= REPORTS_MAX) {
+		r->sweep->cut = true;
 		return;
+	}
 	snprintf(f.object, sizeof(f.object), "page %#" PRIx64, from);
 	f.physical = vhsm_finding_physical(k, from);
 	if (vhsm_kernel_read(k, from, f.after, f.after_len))

@@ -97,6 +97,6 @@ static void close_check(void *state)
 }
 
 const struct vhsm_check vhsm_check_inline_hook = {
-	.number = VHSM_CHECK_INLINE_HOOK,
+	.number = VHSM_CHECK_INLINE_HOOK, .region = VHSM_REGION_TEXT,
 	.open = open_check, .run = run, .close = close_check,
 };

@@ -53,6 +53,6 @@ static void close_check(void *state)
 }
 
 const struct vhsm_check vhsm_check_kernel_rodata = {
-	.number = VHSM_CHECK_KERNEL_RODATA,
+	.number = VHSM_CHECK_KERNEL_RODATA, .region = VHSM_REGION_RODATA,
 	.open = open_check, .run = run, .close = close_check,
 };

@@ -59,6 +59,6 @@ static void close_check(void *state)
 }
 
 const struct vhsm_check vhsm_check_kernel_text = {
-	.number = VHSM_CHECK_KERNEL_TEXT,
+	.number = VHSM_CHECK_KERNEL_TEXT, .region = VHSM_REGION_TEXT,
 	.open = open_check, .run = run, .close = close_check,
 };

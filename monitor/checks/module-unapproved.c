@@ -61,8 +61,10 @@ static int find(const struct state *s, const char *name)
 static void report(struct run *r, const struct vhsm_module *m,
 		   struct vhsm_finding *f)
 {
-	if (r->reports++ >= REPORTS_MAX)
+	if (r->reports++ >= REPORTS_MAX) {
+		r->sweep->cut = true;
 		return;
+	}
 	f->check = VHSM_CHECK_MODULE_UNAPPROVED;
 	snprintf(f->object, sizeof(f->object), "module %s", m->name);
 	f->physical = vhsm_finding_physical(r->sweep->kernel, f->address);

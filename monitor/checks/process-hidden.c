@@ -187,6 +187,7 @@ static int process_hidden_run(void *state, struct vhsm_sweep *sweep, char *why)
 		report(sweep, &set->task[i], ending);
 		reports++;
 	}
+	sweep->cut = reports == REPORTS_MAX;
 	return 0;
 }
 

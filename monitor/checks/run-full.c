@@ -87,6 +87,7 @@ static void next_slot(struct vhsm_runner *r, unsigned at)
 	while (at < r->slots && !is_full(&r->slot[at]))
 		at++;
 	r->full_at = at;
+	r->full_cut = false;
 	if (at < r->slots)
 		r->full_run = (struct vhsm_check_run){
 			.check = r->slot[at].check->number };
@@ -119,16 +120,14 @@ static void end(struct vhsm_runner *r)
 		r->full_done++;
 }
 
-static void tell_all(struct vhsm_runner *r)
+static void tell_all(struct vhsm_runner *r, struct slot *slot)
 {
 	unsigned i;
 
-	for (i = 0; i < r->first.count; i++) {
+	for (i = 0; i < r->reports.count; i++) {
 		r->full_found++;
-		runner_tell(r, &r->first.finding[i]);
+		runner_tell(r, slot, &r->reports.finding[i]);
 	}
-	if (r->first.overflow)
-		r->full_found++;
 }
 
 /* Runs the check the scan is at: VHSM_CHECK_MORE, 0, or its error. */
@@ -141,7 +140,7 @@ static int run_full(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		.number = r->number,
 		.deadline_ns = deadline_ns,
 		.report = reports_take,
-		.arg = &r->first,
+		.arg = &r->reports,
 	};
 	char why[VHSM_CHECK_WHY_LEN] = "";
 	uint64_t began = runner_cpu_us();
@@ -151,19 +150,20 @@ static int run_full(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		sweep.dirty = r->scanning;
 		sweep.dirty_frames = r->scanning_frames;
 	}
-	r->first.count = 0;
-	r->first.overflow = false;
-	r->first.check = slot->check->number;
+	reports_begin(&r->reports, slot->check);
 	result = slot->check->run(slot->state, &sweep, why);
 	r->full_run.us += runner_cpu_us() - began;
 	r->full_run.objects += sweep.objects;
 	r->full_run.explained += sweep.explained;
-	tell_all(r);
+	tell_all(r, slot);
+	r->full_cut |= sweep.cut || r->reports.overflow;
 	if (result == VHSM_CHECK_MORE)
 		return result;
 	r->full_run.finished = !result;
 	if (result)
 		runner_note(&r->full_run, why, result);
+	else if (r->full_cut)
+		runner_note(&r->full_run, RUNNER_TOO_MANY, 0);
 	slot->last = r->full_run;
 	slot->ran = true;
 	return result;

@@ -32,7 +32,7 @@ static void clean_code(char *text, size_t size)
 
 int reports_init(struct reports *r)
 {
-	r->finding = calloc(VHSM_RUNNER_FINDINGS_MAX, sizeof(*r->finding));
+	r->finding = calloc(VHSM_RUNNER_REPORTS_MAX, sizeof(*r->finding));
 	return r->finding ? 0 : -ENOMEM;
 }
 
@@ -42,21 +42,21 @@ void reports_free(struct reports *r)
 	r->finding = NULL;
 }
 
-static bool same_object(const struct vhsm_finding *a,
-			const struct vhsm_finding *b)
+void reports_begin(struct reports *r, const struct vhsm_check *check)
 {
-	return a->check == b->check && !strcmp(a->object, b->object);
+	r->count = 0;
+	r->overflow = false;
+	r->check = check->number;
 }
 
-const struct vhsm_finding *reports_find(const struct reports *r,
-					const struct vhsm_finding *f)
+static bool reports_has(const struct reports *r, const struct vhsm_finding *f)
 {
 	unsigned i;
 
 	for (i = 0; i < r->count; i++)
-		if (same_object(&r->finding[i], f))
-			return &r->finding[i];
-	return NULL;
+		if (!strcmp(r->finding[i].object, f->object))
+			return true;
+	return false;
 }
 
 static void clean(struct vhsm_finding *f)
@@ -82,14 +82,83 @@ void reports_take(struct vhsm_sweep *sweep, const struct vhsm_finding *finding)
 
 	f.check = r->check;
 	clean(&f);
-	if (reports_find(r, &f))
+	if (reports_has(r, &f))
 		return;
-	if (r->count == VHSM_RUNNER_FINDINGS_MAX) {
+	if (r->count == VHSM_RUNNER_REPORTS_MAX) {
 		r->overflow = true;
 		return;
 	}
 	r->finding[r->count++] = f;
 }
+
+/* --- seen at an earlier look of this sweep --- */
+
+static uint64_t page_of(const struct vhsm_finding *f)
+{
+	return f->address / VHSM_GUEST_PAGE_SIZE;
+}
+
+static bool seen_before(const struct vhsm_runner *r,
+			const struct vhsm_check *check,
+			const struct vhsm_finding *f)
+{
+	const struct seen *seen;
+	unsigned i;
+
+	for (i = 0; i < r->seen_count; i++) {
+		seen = &r->seen[i];
+		if (seen->look == r->look)
+			continue;
+		if (seen->check == f->check && !strcmp(seen->object, f->object))
+			return true;
+		if (check->region && f->address &&
+		    seen->region == check->region && seen->page == page_of(f))
+			return true;
+	}
+	return false;
+}
+
+/* There is room for what every look but the last may bring. */
+static void see(struct vhsm_runner *r, const struct vhsm_check *check,
+		const struct vhsm_finding *f)
+{
+	struct seen *seen = &r->seen[r->seen_count];
+
+	if (r->seen_count == RUNNER_SEEN_MAX)
+		return;
+	r->seen_count++;
+	seen->check = f->check;
+	seen->look = r->look;
+	seen->region = f->address ? check->region : 0;
+	seen->page = page_of(f);
+	memcpy(seen->object, f->object, sizeof(seen->object));
+}
+
+void runner_judge(struct vhsm_runner *r, struct slot *slot)
+{
+	const struct reports *now = &r->reports;
+	const struct vhsm_finding *f;
+	const struct known *known;
+	unsigned i;
+
+	slot->loose = 0;
+	for (i = 0; i < now->count; i++) {
+		f = &now->finding[i];
+		known = runner_known(r, f);
+		/* Told already in this sweep. */
+		if (known && known->sweep == r->number)
+			continue;
+		if (known || seen_before(r, slot->check, f)) {
+			r->confirmed++;
+			runner_tell(r, slot, f);
+		} else {
+			slot->loose++;
+			see(r, slot->check, f);
+		}
+	}
+}
+
+/* --- told --- */
 
 struct known *runner_known(struct vhsm_runner *r, const struct vhsm_finding *f)
 {
@@ -114,7 +183,8 @@ static struct known *free_known(struct vhsm_runner *r)
 	return &r->known[i];
 }
 
-void runner_tell(struct vhsm_runner *r, const struct vhsm_finding *f)
+void runner_tell(struct vhsm_runner *r, struct slot *slot,
+		 const struct vhsm_finding *f)
 {
 	struct known *known = runner_known(r, f);
 	bool again = known;
@@ -125,7 +195,7 @@ void runner_tell(struct vhsm_runner *r, const struct vhsm_finding *f)
 		memcpy(known->object, f->object, sizeof(known->object));
 	}
 	known->sweep = r->number;
-	if (r->setup.found)
+	if (slot->told++ < VHSM_FINDINGS_MAX / r->slots && r->setup.found)
 		r->setup.found(r->setup.arg, f, again);
 }
 

@@ -111,7 +111,7 @@ struct vhsm_runner *vhsm_runner_open(const struct vhsm_runner_setup *setup,
 	if (check_names(setup, why))
 		return NULL;
 	r = calloc(1, sizeof(*r));
-	if (!r || reports_init(&r->first) || reports_init(&r->second)) {
+	if (!r || reports_init(&r->reports)) {
 		snprintf(why, VHSM_RUNNER_WHY_LEN, "not enough memory");
 		vhsm_runner_close(&r);
 		return NULL;
@@ -138,8 +138,7 @@ void vhsm_runner_close(struct vhsm_runner **runner)
 	for (i = 0; i < r->slots; i++)
 		if (r->slot[i].open && r->slot[i].check->close)
 			r->slot[i].check->close(r->slot[i].state);
-	reports_free(&r->first);
-	reports_free(&r->second);
+	reports_free(&r->reports);
 	free(r->written);
 	free(r->scanning);
 	explicit_bzero(&r->page_key, sizeof(r->page_key));
@@ -149,33 +148,32 @@ void vhsm_runner_close(struct vhsm_runner **runner)
 
 /* --- a sweep --- */
 
-/* Runs one QUICK check; what it reports is added to reports. */
+/* Runs one QUICK check; what it reports is in r->reports.  An error stays its
+ * run's until the next sweep, whatever the looks after it. */
 static int run_quick(struct vhsm_runner *r, struct slot *slot,
-		     const struct vhsm_kernel *kernel, struct reports *reports)
+		     const struct vhsm_kernel *kernel)
 {
 	struct vhsm_sweep sweep = {
 		.kernel = kernel,
 		.number = r->number,
 		.deadline_ns = UINT64_MAX,
 		.report = reports_take,
-		.arg = reports,
+		.arg = &r->reports,
 	};
 	char why[VHSM_CHECK_WHY_LEN] = "";
 	uint64_t began = runner_cpu_us();
 	int result;
 
-	reports->check = slot->check->number;
+	reports_begin(&r->reports, slot->check);
 	result = slot->check->run(slot->state, &sweep, why);
 	slot->last.us += runner_cpu_us() - began;
 	slot->last.objects = sweep.objects;
 	slot->last.explained = sweep.explained;
-	if (result < 0) {
+	if (result < 0)
 		runner_note(&slot->last, why, result);
-		return result;
-	}
-	slot->last.finished = true;
-	slot->last.error[0] = '\0';
-	return 0;
+	else if (sweep.cut || r->reports.overflow)
+		runner_note(&slot->last, RUNNER_TOO_MANY, 0);
+	return result < 0 ? result : 0;
 }
 
 static bool is_quick(const struct slot *slot)
@@ -183,63 +181,84 @@ static bool is_quick(const struct slot *slot)
 	return slot->open && slot->info->cadence == VHSM_CADENCE_QUICK;
 }
 
-/* The number of reports of the check, and whether one of them is new. */
-static unsigned count_reports(struct vhsm_runner *r, const struct slot *slot,
-			      bool *new)
+/* Runs it, and tells what is confirmed; what is not is looked for again. */
+static int look_at(struct vhsm_runner *r, struct slot *slot,
+		   const struct vhsm_kernel *kernel)
 {
-	unsigned i, count = 0;
+	int result = run_quick(r, slot, kernel);
 
-	*new = false;
-	for (i = 0; i < r->first.count; i++) {
-		if (r->first.finding[i].check != slot->check->number)
-			continue;
-		count++;
-		if (!runner_known(r, &r->first.finding[i]))
-			*new = true;
-	}
-	return count;
+	runner_judge(r, slot);
+	return result;
 }
 
-/* Runs the checks with something new again, a little later. */
-static int look_again(struct vhsm_runner *r, const struct vhsm_kernel *kernel)
+/* Whether the check, or one that judges the same bytes, has to look again. */
+static bool is_unsettled(const struct vhsm_runner *r, const struct slot *slot)
+{
+	unsigned i;
+
+	if (slot->loose)
+		return true;
+	for (i = 0; slot->check->region && i < r->slots; i++)
+		if (r->slot[i].check->region == slot->check->region &&
+		    r->slot[i].loose)
+			return true;
+	return false;
+}
+
+/* Runs the checks that are not settled again, a little later: how many. */
+static unsigned look_again(struct vhsm_runner *r,
+			   const struct vhsm_kernel *kernel, int *error)
 {
 	const struct timespec pause = {
 		.tv_sec = r->setup.confirm_ms / 1000,
 		.tv_nsec = (long)(r->setup.confirm_ms % 1000) * 1000000,
 	};
-	bool new, slept = false;
-	int result, first_error = 0;
-	unsigned i;
+	bool again[VHSM_CHECK_RUNS_MAX];
+	unsigned i, count = 0;
+	int result;
 
 	for (i = 0; i < r->slots; i++) {
-		if (!is_quick(&r->slot[i]) ||
-		    !count_reports(r, &r->slot[i], &new) || !new)
-			continue;
-		if (!slept)
-			nanosleep(&pause, NULL);
-		slept = true;
-		result = run_quick(r, &r->slot[i], kernel, &r->second);
-		if (!first_error)
-			first_error = result;
+		again[i] = is_quick(&r->slot[i]) &&
+			is_unsettled(r, &r->slot[i]);
+		count += again[i];
 	}
-	return first_error;
+	if (!count)
+		return 0;
+	nanosleep(&pause, NULL);
+	r->look++;
+	for (i = 0; i < r->slots; i++) {
+		if (!again[i])
+			continue;
+		result = look_at(r, &r->slot[i], kernel);
+		if (!*error)
+			*error = result;
+	}
+	return count;
 }
 
-/* Tells what was known before, or was seen at both looks; the number. */
-static unsigned tell_confirmed(struct vhsm_runner *r)
+/* All the looks of a sweep: the first error of a check. */
+static int look(struct vhsm_runner *r, const struct vhsm_kernel *kernel)
 {
-	const struct vhsm_finding *f, *later;
-	unsigned i, told = 0;
+	int result, error = 0;
+	unsigned i;
 
-	for (i = 0; i < r->first.count; i++) {
-		f = &r->first.finding[i];
-		later = reports_find(&r->second, f);
-		if (!later && !runner_known(r, f))
+	r->look = 1;
+	for (i = 0; i < r->slots; i++) {
+		if (!is_quick(&r->slot[i]))
 			continue;
-		runner_tell(r, later ? later : f);
-		told++;
+		r->slot[i].last.us = 0;
+		r->slot[i].last.finished = true;
+		r->slot[i].last.error[0] = '\0';
+		result = look_at(r, &r->slot[i], kernel);
+		if (!error)
+			error = result;
 	}
-	return told;
+	while (r->look < VHSM_RUNNER_LOOKS_MAX && look_again(r, kernel, &error))
+		;
+	for (i = 0; i < r->slots; i++)
+		if (r->slot[i].loose && r->slot[i].last.finished)
+			runner_note(&r->slot[i].last, RUNNER_UNSETTLED, 0);
+	return error;
 }
 
 /* Every check ran, and those of the full scan have not failed. */
@@ -270,34 +289,28 @@ int vhsm_runner_sweep(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		      uint64_t number, struct vhsm_verdict *v)
 {
 	uint64_t began = runner_now_ns();
-	int result, first_error = 0;
 	unsigned i;
+	int error;
 
 	memset(v, 0, sizeof(*v));
 	r->number = number;
-	r->first.count = r->second.count = 0;
-	r->first.overflow = r->second.overflow = false;
-	for (i = 0; i < r->slots; i++) {
-		if (!is_quick(&r->slot[i]))
-			continue;
-		r->slot[i].last.us = 0;
-		result = run_quick(r, &r->slot[i], kernel, &r->first);
-		if (!first_error)
-			first_error = result;
-	}
-	result = look_again(r, kernel);
-	if (!first_error)
-		first_error = result;
+	r->seen_count = 0;
+	r->confirmed = 0;
+	for (i = 0; i < r->slots; i++)
+		r->slot[i].loose = 0;
+	error = look(r, kernel);
 	v->number = number;
-	v->findings = tell_confirmed(r);
+	v->findings = r->confirmed;
 	runner_forget(r, number);
-	v->clean = all_ran(r) && !v->findings && !r->full_found &&
-		!r->first.overflow;
+	v->clean = all_ran(r) && !v->findings && !r->full_found;
+	/* What is told from now on counts in the next verdict. */
 	r->full_found = 0;
+	for (i = 0; i < r->slots; i++)
+		r->slot[i].told = 0;
 	v->full_done = r->full_done;
 	fill_runs(r, v);
 	v->us = (runner_now_ns() - began) / 1000;
-	return first_error;
+	return error;
 }
 
 /* --- learning --- */
@@ -310,14 +323,13 @@ static int learn_one(struct vhsm_runner *r, struct slot *slot,
 		.number = r->number,
 		.deadline_ns = UINT64_MAX,
 		.report = reports_take,
-		.arg = &r->second,
+		.arg = &r->reports,
 	};
 	char reason[VHSM_CHECK_WHY_LEN] = "";
 	json_t *learned = NULL;
 	int result;
 
-	r->second.count = 0;
-	r->second.check = slot->check->number;
+	reports_begin(&r->reports, slot->check);
 	result = slot->check->learn(slot->state, &sweep, &learned, reason);
 	if (!result && json_object_set_new(all, slot->info->name, learned))
 		result = -ENOMEM;

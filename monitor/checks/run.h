@@ -5,13 +5,17 @@
  *
  *   sweep   every QUICK check once.  What it reports of an object that was not
  *           found in the sweep before is looked at again, confirm_ms later, and
- *           counts when the same check reports the same object again.
+ *           counts when the same check reports the same object again; or, where
+ *           nothing changes lawfully (check.h: region), anything of that page.
+ *           A check that reports at every one of VHSM_RUNNER_LOOKS_MAX looks
+ *           what no other look saw has failed: nobody who is honest does that.
  *   slice   a part of a full scan: the FULL checks, one after the other, each
  *           from where it stopped.  They read again what they found before
  *           they report it, so that it counts at once.
  *
  * A check that fails never stops the others, but no sweep is clean until it
- * has run.  Of one thread.
+ * has run.  Nor does one that finds much: each has room of its own, and one that
+ * finds more has failed.  Of one thread.
  */
 #ifndef VHSM_RUN_H
 #define VHSM_RUN_H
@@ -23,8 +27,8 @@
 #include "check.h"
 #include "messages.h"
 
-#define VHSM_RUNNER_FINDINGS_MAX	256u	/* of one sweep; more are not
-						 * told, and not clean */
+#define VHSM_RUNNER_REPORTS_MAX	64u	/* of one check at one look */
+#define VHSM_RUNNER_LOOKS_MAX	4u	/* in one sweep */
 #define VHSM_RUNNER_WHY_LEN		256u
 
 struct vhsm_runner;

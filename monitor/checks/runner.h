@@ -13,12 +13,27 @@
 
 #define KNOWN_MAX	1024u		/* findings remembered as told */
 
-/* What checks reported in one run of them, each object once. */
+/* Seen at a look, and not confirmed then: room for every look but the last. */
+#define RUNNER_SEEN_MAX (VHSM_CHECK_RUNS_MAX * VHSM_RUNNER_REPORTS_MAX * \
+			 (VHSM_RUNNER_LOOKS_MAX - 1))
+
+#define RUNNER_TOO_MANY	"it finds more than it can tell"
+#define RUNNER_UNSETTLED "what it finds is another thing at every look"
+
+/* What one check reported in one run, each object once. */
 struct reports {
-	struct vhsm_finding *finding;	/* VHSM_RUNNER_FINDINGS_MAX of them */
+	struct vhsm_finding *finding;	/* VHSM_RUNNER_REPORTS_MAX of them */
 	unsigned count;
 	bool overflow;			/* there were more */
 	enum vhsm_check_number check;	/* whose run it is now */
+};
+
+struct seen {
+	enum vhsm_check_number check;
+	unsigned look;			/* that saw it */
+	unsigned region;		/* 0: only the object counts */
+	uint64_t page;			/* of its address */
+	char object[96];
 };
 
 /* A finding that was told. */
@@ -34,6 +49,9 @@ struct slot {
 	void *state;
 	bool open;			/* false: last says why not */
 	bool ran;			/* last is about a finished run */
+	unsigned loose;			/* reports of its last look that are
+					 * not confirmed */
+	unsigned told;			/* since the last verdict */
 	struct vhsm_check_run last;
 };
 
@@ -43,13 +61,17 @@ struct vhsm_runner {
 	struct slot slot[VHSM_CHECK_RUNS_MAX];
 	unsigned slots;
 	uint64_t number;		/* of the last sweep */
-	struct reports first;		/* this sweep's */
-	struct reports second;		/* at the second look */
+	struct reports reports;		/* of the run that was last */
+	struct seen seen[RUNNER_SEEN_MAX];	/* in this sweep */
+	unsigned seen_count;
+	unsigned look;			/* the first is 1 */
+	uint32_t confirmed;		/* in this sweep */
 	struct known known[KNOWN_MAX];
 	unsigned next_known;		/* to be overwritten when all are used */
 	/* full scans */
 	bool full_under_way;
 	bool full_failed;		/* a check failed in this one */
+	bool full_cut;			/* that at full_at found too much */
 	unsigned full_at;		/* the slot it is at */
 	uint64_t full_started_ns;	/* CLOCK_MONOTONIC; 0: never */
 	uint64_t full_done;
@@ -77,10 +99,15 @@ int reports_init(struct reports *);
 void reports_free(struct reports *);
 /* The report function of a sweep whose arg is a struct reports. */
 void reports_take(struct vhsm_sweep *, const struct vhsm_finding *);
-const struct vhsm_finding *reports_find(const struct reports *,
-					const struct vhsm_finding *);
-/* Tells a finding, and remembers that. */
-void runner_tell(struct vhsm_runner *, const struct vhsm_finding *);
+/* A run of the check begins. */
+void reports_begin(struct reports *, const struct vhsm_check *);
+/* Tells what a QUICK check just reported and an earlier look, or the sweep
+ * before, had seen; the rest is seen from now on, and counted in loose. */
+void runner_judge(struct vhsm_runner *, struct slot *);
+/* Tells a finding, unless the check has told its share of what there may be
+ * between two verdicts, and remembers it. */
+void runner_tell(struct vhsm_runner *, struct slot *,
+		 const struct vhsm_finding *);
 /* The finding as it was told, in this or the last sweep; NULL: it was not. */
 struct known *runner_known(struct vhsm_runner *, const struct vhsm_finding *);
 /* Forgets what QUICK checks did not find again in the sweep. */

@@ -84,6 +84,6 @@ static void close_check(void *state)
 }
 
 const struct vhsm_check vhsm_check_syscall_table = {
-	.number = VHSM_CHECK_SYSCALL_TABLE,
+	.number = VHSM_CHECK_SYSCALL_TABLE, .region = VHSM_REGION_TABLES,
 	.open = open_check, .run = run, .close = close_check,
 };

@@ -37,6 +37,7 @@ struct vhsm_text_view {
 	unsigned seen;			/* bit per reader who has them */
 	uint64_t explained;
 	size_t differences;
+	bool cut;			/* there are more */
 	struct vhsm_difference difference[VHSM_DIFFERENCES_MAX];
 };
 
@@ -183,6 +184,8 @@ static void add_difference(struct look *look, uint64_t va, uint64_t len)
 	} else if (v->differences < VHSM_DIFFERENCES_MAX) {
 		v->difference[v->differences++] =
 			(struct vhsm_difference){ va, len };
+	} else {
+		v->cut = true;
 	}
 }
 
@@ -381,6 +384,7 @@ static int refresh(struct vhsm_text_view *v, const struct vhsm_kernel *k,
 	v->root = k->space.root;
 	v->explained = 0;
 	v->differences = 0;
+	v->cut = false;
 	for (size_t i = 0; i < count && !error; i++) {
 		if (s[i].kind != v->kind || !s[i].len)
 			continue;
@@ -410,6 +414,7 @@ int vhsm_text_view_update(struct vhsm_text_view *v, unsigned reader,
 	v->seen |= bit;
 	sweep->objects += v->pages;
 	sweep->explained += v->explained;
+	sweep->cut |= v->cut;
 	*difference = v->difference;
 	*count = v->differences;
 	return 0;

@@ -39,7 +39,7 @@ bool vhsm_text_view_shared(const struct vhsm_text_view *);
  * Looks: 0 with *difference, *count of them (VHSM_DIFFERENCES_MAX at most,
  * ascending, the view's until its next update), -EFAULT or what reading the
  * kernel's lists gives, with why.  reader: 0 or 1, who asks.  Adds to sweep's
- * objects (pages) and explained.
+ * objects (pages) and explained, and sets cut when there are more differences.
  */
 int vhsm_text_view_update(struct vhsm_text_view *, unsigned reader,
 			  struct vhsm_sweep *,

@@ -44,8 +44,10 @@ static void report(struct trace_hook *t, const char *by, const char *function,
 	char to[96];
 	uint64_t va;
 
-	if (t->reports++ >= REPORTS_MAX)
+	if (t->reports++ >= REPORTS_MAX) {
+		t->sweep->cut = true;
 		return;
+	}
 	vhsm_module_describe(k, handler, to, sizeof(to));
 	snprintf(f.object, sizeof(f.object), "%s on %s", by, function);
 	snprintf(f.symbol, sizeof(f.symbol), "%s", function);

@@ -55,6 +55,7 @@ static int run(void *state, struct vhsm_sweep *sweep, char *why)
 		if ((map.run[i].flags & VHSM_MAP_WRITE) &&
 		    reports++ < REPORTS_MAX)
 			report(sweep, &map.run[i]);
+		sweep->cut |= reports > REPORTS_MAX;
 		sweep->objects += map.run[i].len / VHSM_GUEST_PAGE_SIZE;
 	}
 	vhsm_kernel_map_deinit(&map);

@@ -41,7 +41,6 @@
 #define VHSM_MONITOR_PREFIX	"vhsm-monitor-"
 #define VHSM_MONITOR_NAME_LEN	(sizeof(VHSM_MONITOR_PREFIX) + 80)
 #define VHSM_WHY_LEN		300u
-#define VHSM_FINDINGS_MAX	128u	/* between two verdicts */
 #define VHSM_NOTIFY_MAX		16u
 
 struct vhsm_responder {

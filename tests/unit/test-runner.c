@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test-runner.c - what the runner lets through: only what is seen twice, once
- * an object, and no approval by a check that failed.  The checks are made up;
- * no guest is looked at.
+ * an object, and no approval by a check that failed or could not tell all.  The
+ * checks are made up; no guest is looked at.
  */
 #include <check.h>
 #include <errno.h>
@@ -20,19 +20,26 @@ static struct {
 	unsigned until;			/* reports only in runs below this */
 	unsigned reports;		/* of different objects, a run */
 	int fails;			/* what it returns */
-	bool moves;			/* another object in each run */
+	bool moves;			/* other objects in each run */
+	unsigned back;			/* ...but in this run the first again */
+	uint64_t step;			/* and so much behind the last */
+	bool cut;			/* there is more */
+	unsigned twin_runs;		/* the other check of its region */
+	unsigned twin_from;		/* reports in runs from this on; 0: no */
+	bool steady_reports;
 	int open;			/* what its open returns */
 	unsigned slices;		/* a full run needs */
 	unsigned full_runs;
 	int full_fails;
 	bool full_reports;
+	bool full_cut;
 	const uint8_t *dirty;		/* as the full check got it */
 	uint8_t dirty_byte;
 	char options[32];
 } play;
 
 static struct {
-	unsigned count, again;
+	unsigned count, again, steady;
 	struct vhsm_finding last;
 } told;
 
@@ -40,6 +47,7 @@ static void tell(void *arg, const struct vhsm_finding *f, bool again)
 {
 	(void)arg;
 	told.count++;
+	told.steady += f->check == VHSM_CHECK_CREDENTIALS;
 	told.again += again;
 	told.last = *f;
 }
@@ -67,12 +75,16 @@ static int quick_run(void *state, struct vhsm_sweep *sweep, char *why)
 	if (play.runs > play.until)
 		return play.fails;
 	for (i = 0; i < play.reports; i++) {
+		unsigned run = play.runs == play.back ? 1 : play.runs;
+
 		snprintf(f.object, sizeof(f.object), "thing %u",
-			 play.moves ? play.runs : i);
+			 play.moves ? 1000 * run + i : i);
+		f.address = 0x5000 + run * play.step;
 		snprintf(f.detail, sizeof(f.detail), "run %u\x1b[2J", play.runs);
 		sweep->report(sweep, &f);
 		sweep->report(sweep, &f);	/* the same object, twice */
 	}
+	sweep->cut = play.cut;
 	if (play.fails)
 		snprintf(why, VHSM_CHECK_WHY_LEN, "the list loops");
 	return play.fails;
@@ -98,6 +110,7 @@ static int full_run(void *state, struct vhsm_sweep *sweep, char *why)
 	play.dirty = sweep->dirty;
 	if (sweep->dirty)
 		play.dirty_byte = sweep->dirty[0];
+	sweep->cut = play.full_cut;
 	if (play.full_reports)
 		sweep->report(sweep, &f);
 	if (play.slices && play.full_runs % play.slices)
@@ -107,9 +120,26 @@ static int full_run(void *state, struct vhsm_sweep *sweep, char *why)
 
 static int steady_run(void *state, struct vhsm_sweep *sweep, char *why)
 {
+	const struct vhsm_finding f = { .object = "pid 666", .confidence = 95 };
+
 	(void)state;
 	(void)why;
 	sweep->objects = 1;
+	if (play.steady_reports)
+		sweep->report(sweep, &f);
+	return 0;
+}
+
+static int twin_run(void *state, struct vhsm_sweep *sweep, char *why)
+{
+	struct vhsm_finding f = { .object = "hook", .confidence = 95,
+				  .address = 0x5ff8 };
+
+	(void)state;
+	(void)why;
+	play.twin_runs++;
+	if (play.twin_from && play.twin_runs >= play.twin_from)
+		sweep->report(sweep, &f);
 	return 0;
 }
 
@@ -126,19 +156,35 @@ static const struct vhsm_check full = {
 static const struct vhsm_check *const table[] = {
 	&quick, &steady, &full, NULL
 };
+/* Two that judge the same bytes. */
+static const struct vhsm_check text = {
+	.number = VHSM_CHECK_KERNEL_TEXT, .region = VHSM_REGION_TEXT,
+	.open = quick_open, .run = quick_run,
+};
+static const struct vhsm_check twin = {
+	.number = VHSM_CHECK_INLINE_HOOK, .region = VHSM_REGION_TEXT,
+	.run = twin_run,
+};
+static const struct vhsm_check *const text_table[] = { &text, &twin, NULL };
 
 static struct vhsm_runner *runner;
 static struct vhsm_verdict verdict;
 static char why[VHSM_RUNNER_WHY_LEN];
 
-static void open_runner(const json_t *checks)
+static void open_runner_of(const struct vhsm_check *const *checks_there,
+			   const json_t *checks)
 {
 	const struct vhsm_runner_setup setup = {
-		.table = table, .checks = checks, .confirm_ms = 1,
+		.table = checks_there, .checks = checks, .confirm_ms = 1,
 		.full_ms = ALL_FULL_MS, .found = tell,
 	};
 
 	runner = vhsm_runner_open(&setup, why);
+}
+
+static void open_runner(const json_t *checks)
+{
+	open_runner_of(table, checks);
 }
 
 static void begin(void)
@@ -195,10 +241,165 @@ START_TEST(what_is_seen_once_does_not_count)
 }
 END_TEST
 
+static void unsettled_expect(void)
+{
+	ck_assert_uint_eq(play.runs, VHSM_RUNNER_LOOKS_MAX);
+	ck_assert(!verdict.clean);
+	ck_assert(!verdict.run[0].finished);
+	ck_assert_ptr_nonnull(strstr(verdict.run[0].error, "every look"));
+}
+
 START_TEST(another_object_at_the_second_look_does_not_count)
 {
 	play.reports = 1;
 	play.moves = true;
+	play.until = 2;
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 3);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(other_objects_at_every_look_are_no_finding_and_not_clean)
+{
+	play.reports = 1;
+	play.moves = true;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 0);
+	unsettled_expect();
+	play.reports = 0;
+	sweep(2);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(an_object_that_comes_back_at_a_later_look_counts)
+{
+	play.reports = 1;
+	play.moves = true;
+	play.back = 3;
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 3);
+	ck_assert_uint_eq(told.count, 1);
+	ck_assert_str_eq(told.last.object, "thing 1000");
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+START_TEST(what_is_known_does_not_hide_what_changes)
+{
+	play.reports = 1;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 1);
+	play.runs = 0;
+	play.reports = 3;
+	play.moves = true;
+	sweep(2);
+	unsettled_expect();
+}
+END_TEST
+
+START_TEST(what_one_check_finds_does_not_push_out_anothers)
+{
+	play.moves = true;
+	play.reports = VHSM_RUNNER_REPORTS_MAX + 1;
+	play.steady_reports = true;
+	for (unsigned i = 1; i <= 3; i++) {
+		play.runs = 0;
+		sweep(i);
+		ck_assert(!verdict.clean);
+		ck_assert_uint_eq(told.count, 1);
+		ck_assert_uint_eq(told.again, i > 1);
+		ck_assert_str_eq(told.last.object, "pid 666");
+	}
+}
+END_TEST
+
+START_TEST(many_findings_of_one_check_leave_room_to_tell_anothers)
+{
+	play.reports = VHSM_RUNNER_REPORTS_MAX;
+	play.steady_reports = true;
+	sweep(1);
+	ck_assert_uint_eq(verdict.findings, VHSM_RUNNER_REPORTS_MAX + 1);
+	ck_assert_uint_le(told.count, VHSM_FINDINGS_MAX);
+	ck_assert_uint_eq(told.steady, 1);
+	sweep(2);
+	ck_assert_uint_eq(told.steady, 1);
+}
+END_TEST
+
+START_TEST(a_check_that_has_more_than_it_tells_is_not_clean)
+{
+	play.cut = true;
+	ck_assert_int_eq(sweep(1), 0);
+	ck_assert(!verdict.clean);
+	ck_assert(!verdict.run[0].finished);
+	ck_assert_ptr_nonnull(strstr(verdict.run[0].error, "more than"));
+	ck_assert(verdict.run[1].finished);
+}
+END_TEST
+
+START_TEST(what_fails_at_the_first_look_has_failed)
+{
+	play.fails = -EFAULT;
+	play.reports = 1;
+	play.until = 1;
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 2);
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+static void open_text(void)
+{
+	end();
+	open_runner_of(text_table, NULL);
+	ck_assert_ptr_nonnull(runner);
+	play.reports = 1;
+	play.moves = true;
+}
+
+START_TEST(where_nothing_may_change_another_change_counts)
+{
+	open_text();
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 2);
+	ck_assert_uint_eq(told.count, 1);
+	ck_assert_str_eq(told.last.object, "thing 2000");
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+START_TEST(a_change_of_another_page_is_another)
+{
+	open_text();
+	play.step = 4096;
+	play.until = 2;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(what_is_anothers_at_the_second_look_counts)
+{
+	open_text();
+	play.until = 1;
+	play.twin_from = 2;
+	sweep(1);
+	ck_assert_uint_eq(play.twin_runs, 2);
+	ck_assert_uint_eq(told.count, 1);
+	ck_assert_str_eq(told.last.object, "hook");
+	ck_assert(!verdict.clean);
+}
+END_TEST
+
+START_TEST(two_changes_of_a_page_at_one_look_do_not_count)
+{
+	open_text();
+	play.reports = 2;
+	play.until = 1;
 	sweep(1);
 	ck_assert_uint_eq(told.count, 0);
 	ck_assert(verdict.clean);
@@ -264,11 +465,12 @@ END_TEST
 
 START_TEST(more_findings_than_there_is_room_for_are_not_clean)
 {
-	play.reports = VHSM_RUNNER_FINDINGS_MAX + 1;
+	play.reports = VHSM_RUNNER_REPORTS_MAX + 1;
 	play.until = 1;
 	sweep(1);
 	ck_assert_uint_eq(told.count, 0);
 	ck_assert(!verdict.clean);
+	ck_assert(!verdict.run[0].finished);
 }
 END_TEST
 
@@ -346,6 +548,21 @@ START_TEST(a_full_scan_that_fails_is_not_clean_until_it_works)
 }
 END_TEST
 
+START_TEST(a_full_scan_that_finds_too_much_has_failed)
+{
+	play.full_cut = true;
+	scan();
+	sweep(1);
+	ck_assert(!verdict.clean);
+	ck_assert_uint_eq(verdict.run_count, 3);
+	ck_assert(!verdict.run[2].finished);
+	play.full_cut = false;
+	scan();
+	sweep(2);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
 START_TEST(only_a_scan_after_a_tracked_one_leaves_frames_out)
 {
 	const uint8_t bits[1] = { 0x05 };
@@ -419,6 +636,18 @@ int main(void)
 	tcase_add_test(tests, a_sweep_without_findings_is_clean);
 	tcase_add_test(tests, what_is_seen_once_does_not_count);
 	tcase_add_test(tests, another_object_at_the_second_look_does_not_count);
+	tcase_add_test(tests, other_objects_at_every_look_are_no_finding_and_not_clean);
+	tcase_add_test(tests, an_object_that_comes_back_at_a_later_look_counts);
+	tcase_add_test(tests, what_is_known_does_not_hide_what_changes);
+	tcase_add_test(tests, what_one_check_finds_does_not_push_out_anothers);
+	tcase_add_test(tests, many_findings_of_one_check_leave_room_to_tell_anothers);
+	tcase_add_test(tests, a_check_that_has_more_than_it_tells_is_not_clean);
+	tcase_add_test(tests, what_fails_at_the_first_look_has_failed);
+	tcase_add_test(tests, where_nothing_may_change_another_change_counts);
+	tcase_add_test(tests, a_change_of_another_page_is_another);
+	tcase_add_test(tests, what_is_anothers_at_the_second_look_counts);
+	tcase_add_test(tests, two_changes_of_a_page_at_one_look_do_not_count);
+	tcase_add_test(tests, a_full_scan_that_finds_too_much_has_failed);
 	tcase_add_test(tests, what_is_seen_twice_is_told_once_and_safe_to_print);
 	tcase_add_test(tests, what_stays_is_told_again_without_a_second_look);
 	tcase_add_test(tests, what_went_away_is_new_when_it_comes_back);

@@ -11,6 +11,7 @@
 #include "checks.h"
 #include "site.h"
 #include "task-fixture.h"
+#include "text-view.h"
 
 #define SKIP	77
 
@@ -21,6 +22,7 @@ static void *text, *hook, *rodata;
 static char why[VHSM_CHECK_WHY_LEN];
 static uint64_t sweeps, explained;
 static unsigned counts[64];
+static bool cut;
 static struct vhsm_finding last;
 
 static void note(struct vhsm_sweep *sweep, const struct vhsm_finding *finding)
@@ -38,6 +40,7 @@ static void run_one(const struct vhsm_check *check, void *state)
 
 	ck_assert_msg(check->run(state, &sweep, why) == 0, "%s", why);
 	explained += sweep.explained;
+	cut |= sweep.cut;
 }
 
 /* A sweep of the three checks: how many findings in all. */
@@ -45,6 +48,7 @@ static unsigned sweep_all(void)
 {
 	memset(counts, 0, sizeof(counts));
 	explained = 0;
+	cut = false;
 	sweeps++;
 	run_one(&vhsm_check_kernel_text, text);
 	run_one(&vhsm_check_inline_hook, hook);
@@ -208,6 +212,25 @@ START_TEST(read_only_data_that_changed_is_found)
 	ck_assert_uint_eq(counts[VHSM_CHECK_KERNEL_RODATA], 1);
 	ck_assert_uint_eq(last.before[0], '%');
 	ck_assert_uint_eq(last.after[0], 'X');
+}
+END_TEST
+
+START_TEST(more_differences_than_are_told_are_not_kept_quiet)
+{
+	/* Far enough apart to be so many. */
+	uint64_t va = symbol("linux_banner");
+	uint8_t byte;
+
+	for (unsigned i = 0; i <= VHSM_DIFFERENCES_MAX; i++) {
+		ck_assert(!cut);
+		ck_assert_int_eq(vhsm_kernel_read(&f.kernel, va + 16 * i, &byte,
+						  1), 0);
+		byte ^= 0x80;
+		poke(va + 16 * i, &byte, 1);
+		if (i + 1 >= VHSM_DIFFERENCES_MAX)
+			ck_assert_uint_eq(sweep_all(), VHSM_DIFFERENCES_MAX);
+	}
+	ck_assert(cut);
 }
 END_TEST
 
@@ -432,6 +455,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_site_with_another_value_is_found, 0, 8);
 	tcase_add_test(tests, a_byte_in_a_function_is_found_and_then_forgotten);
 	tcase_add_test(tests, read_only_data_that_changed_is_found);
+	tcase_add_test(tests, more_differences_than_are_told_are_not_kept_quiet);
 	tcase_add_test(tests, a_system_call_table_is_left_to_its_own_check);
 	tcase_add_test(tests, a_jump_in_a_prologue_is_an_inline_hook);
 	tcase_add_test(tests, a_push_and_return_is_an_inline_hook);
