@@ -51,6 +51,15 @@ struct vhsm_boot {
 	char cmdline[VHSM_CMDLINE_MAX];
 };
 
+/*
+ * Whether files of this host are what the toolstack boots a domain from, by the
+ * settings of its configuration, each of which may be NULL: 0; -ENOTSUP when
+ * firmware or a boot loader that the toolstack runs chooses them, -EINVAL for a
+ * path that depends on where the toolstack was started; with why.
+ */
+int vhsm_boot_source_check(const char *bootloader, const char *kernel,
+			   const char *ramdisk, char *why);
+
 /* Hashes the files: 0 or -errno with why.  ramdisk may be NULL. */
 int vhsm_boot_measure(struct vhsm_boot *, const char *kernel,
 		      const char *ramdisk, const char *cmdline, char *why);

@@ -69,7 +69,9 @@ int vhsm_config_boot(const char *domain, struct vhsm_domain_boot *boot,
 		     char *why)
 {
 	struct vhsm_xlcfg cfg;
+	char wrong[VHSM_BASELINE_WHY_LEN];
 	XLU_Config *xlu;
+	char *loader;
 	int r;
 
 	memset(boot, 0, sizeof(*boot));
@@ -85,10 +87,14 @@ int vhsm_config_boot(const char *domain, struct vhsm_domain_boot *boot,
 		boot->kernel = setting(xlu, "kernel");
 		boot->ramdisk = setting(xlu, "ramdisk");
 		boot->cmdline = cmdline(xlu);
-		if (!boot->kernel || !boot->cmdline)
-			r = baseline_fail(why, -ENOTSUP,
-				"%s names no kernel (firmware or a boot loader "
-				"starts it)", cfg.path);
+		loader = setting(xlu, "bootloader");
+		r = vhsm_boot_source_check(loader, boot->kernel, boot->ramdisk,
+					   wrong);
+		if (r)
+			baseline_fail(why, r, "%.64s: %s", cfg.path, wrong);
+		else if (!boot->cmdline)
+			r = baseline_fail(why, -ENOMEM, "no memory");
+		free(loader);
 	}
 	xlu_cfg_destroy(xlu);
 	if (r)

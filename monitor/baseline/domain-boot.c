@@ -33,13 +33,23 @@ static int find_domain(libxl_ctx *ctx, const char *domain, uint32_t *domid)
 	return r;
 }
 
+/* Where it is, or where it once was. */
+static const char *bootloader(const libxl_domain_build_info *info)
+{
+	if (info->bootloader || info->type != LIBXL_DOMAIN_TYPE_PV)
+		return info->bootloader;
+	return info->u.pv.bootloader;
+}
+
 static int copy(const libxl_domain_build_info *info, const char *domain,
 		struct vhsm_domain_boot *boot, char *why)
 {
-	if (!info->kernel)
-		return baseline_fail(why, -ENOTSUP,
-				     "%.64s is not booted by a kernel that its configuration names",
-				     domain);
+	char wrong[VHSM_BASELINE_WHY_LEN];
+	int r = vhsm_boot_source_check(bootloader(info), info->kernel,
+				       info->ramdisk, wrong);
+
+	if (r)
+		return baseline_fail(why, r, "%.64s: %s", domain, wrong);
 	boot->kernel = strdup(info->kernel);
 	boot->ramdisk = info->ramdisk ? strdup(info->ramdisk) : NULL;
 	boot->cmdline = strdup(info->cmdline ? info->cmdline : "");

@@ -15,8 +15,8 @@ struct vhsm_domain_boot {
 };
 
 /* domain: its name, number or UUID.  0 with *boot; -ENOENT when there is no
- * such domain; -ENOTSUP when it has no kernel of its own (firmware or a boot
- * loader starts it); another -errno; with why (VHSM_BASELINE_WHY_LEN). */
+ * such domain; as vhsm_boot_source_check when its kernel is no file of this
+ * host; another -errno; with why (VHSM_BASELINE_WHY_LEN). */
 int vhsm_domain_boot(const char *domain, struct vhsm_domain_boot *boot,
 		     char *why);
 /* The same of a domain that does not run, by name or UUID: what its xl.cfg says.

@@ -20,6 +20,25 @@ int baseline_measure_rest(struct vhsm_boot *boot, const char *ramdisk,
 	return ramdisk ? baseline_hash_file(ramdisk, boot->ramdisk, why) : 0;
 }
 
+int vhsm_boot_source_check(const char *bootloader, const char *kernel,
+			   const char *ramdisk, char *why)
+{
+	/* It is run even where there is a kernel, which it then takes for a
+	 * path on the guest's disk. */
+	if (bootloader && bootloader[0])
+		return baseline_fail(why, -ENOTSUP,
+			"bootloader=%.30s takes its kernel from the guest's own disk; boot one of this host with kernel= alone, or GRUB's PVH image with it inside, see vhsm-baseline(5)",
+			bootloader);
+	if (!kernel || !kernel[0])
+		return baseline_fail(why, -ENOTSUP,
+			"firmware chooses its kernel; boot one of this host with kernel=, or GRUB's PVH image with it inside, see vhsm-baseline(5)");
+	if (kernel[0] != '/' || (ramdisk && ramdisk[0] != '/'))
+		return baseline_fail(why, -EINVAL,
+			"%.80s: which file that is depends on where xl was started; give kernel= and ramdisk= whole paths, from /",
+			kernel[0] != '/' ? kernel : ramdisk);
+	return 0;
+}
+
 int vhsm_boot_measure(struct vhsm_boot *boot, const char *kernel,
 		      const char *ramdisk, const char *cmdline, char *why)
 {

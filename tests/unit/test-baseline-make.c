@@ -170,6 +170,28 @@ START_TEST(a_boot_loader_is_measured_and_the_kernel_in_it_understood)
 }
 END_TEST
 
+START_TEST(what_a_boot_loader_takes_from_the_guest_is_not_ours_to_measure)
+{
+	ck_assert_int_eq(vhsm_boot_source_check(NULL, "/boot/vmlinuz", NULL,
+						why), 0);
+	ck_assert_int_eq(vhsm_boot_source_check("", "/boot/vmlinuz", "/boot/rd",
+						why), 0);
+	/* It is run although there is a kernel. */
+	ck_assert_int_eq(vhsm_boot_source_check("pygrub", "/boot/vmlinuz",
+						NULL, why), -ENOTSUP);
+	ck_assert_ptr_nonnull(strstr(why, "pygrub"));
+	ck_assert_ptr_nonnull(strstr(why, "vhsm-baseline(5)"));
+	ck_assert_int_eq(vhsm_boot_source_check(NULL, NULL, NULL, why),
+			 -ENOTSUP);
+	ck_assert_int_eq(vhsm_boot_source_check(NULL, "vmlinuz", "/boot/rd",
+						why), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "vmlinuz: "));
+	ck_assert_int_eq(vhsm_boot_source_check(NULL, "/boot/vmlinuz", "rd",
+						why), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "rd: "));
+}
+END_TEST
+
 START_TEST(a_kernel_booted_by_itself_starts_nothing)
 {
 	ck_assert_msg(make() == 0, "%s", why);
@@ -233,6 +255,8 @@ int main(void)
 	tcase_add_test(tests, what_was_made_can_be_read_and_matched);
 	tcase_add_test(tests,
 		       a_boot_loader_is_measured_and_the_kernel_in_it_understood);
+	tcase_add_test(tests,
+		what_a_boot_loader_takes_from_the_guest_is_not_ours_to_measure);
 	tcase_add_test(tests, a_kernel_booted_by_itself_starts_nothing);
 	tcase_add_test(tests, one_that_is_there_is_not_replaced);
 	tcase_add_test(tests, a_failed_attempt_leaves_nothing);

@@ -15,16 +15,23 @@
 #include "act.h"
 #include "baseline-store.h"
 
+/* Where it is, or where it once was. */
+static const char *bootloader(const libxl_domain_build_info *info)
+{
+	if (info->bootloader || info->type != LIBXL_DOMAIN_TYPE_PV)
+		return info->bootloader;
+	return info->u.pv.bootloader;
+}
+
 static int measure(struct vhsm_act *act, const libxl_domain_build_info *info)
 {
 	char why[VHSM_BASELINE_WHY_LEN] = "";
 	struct vhsm_boot boot;
 
-	if (!info->kernel) {
+	if (vhsm_boot_source_check(bootloader(info), info->kernel,
+				   info->ramdisk, why)) {
 		act->code = "no-kernel";
-		return vhsm_act_fail(act, "the domain's configuration names "
-				     "no kernel: it is booted by firmware or a "
-				     "boot loader, which is not measured");
+		return vhsm_act_fail(act, "%s", why);
 	}
 	if (vhsm_boot_measure(&boot, info->kernel, info->ramdisk,
 			      info->cmdline ? info->cmdline : "", why))
