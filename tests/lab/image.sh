@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # image.sh - sourced: put an initramfs together.  $ROOT is its directory.
+# Nothing may be left out because a part of a pipe failed.
+set -o pipefail
 
 # The least a Linux system has, and busybox under all its names.
 image_base() {
@@ -28,10 +30,18 @@ image_copy() {
 # image_libs FILE - the libraries FILE is linked with; the product's own come
 # from its staged installation and go where they are installed.
 image_libs() {
-	local l
+	local l said
 
-	LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib ldd "$1" 2>/dev/null |
-		grep -o '/[^ ]*' | while read -r l; do
+	# Scripts, static programs and data have none.
+	said=$(LC_ALL=C LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib ldd "$1" 2>&1) ||
+		case $said in
+		*"not a dynamic executable"*) return 0 ;;
+		*) die "image: libraries of $1: $said" ;;
+		esac
+	case $said in
+	*"not found"*) die "image: $1 lacks libraries: $said" ;;
+	esac
+	sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' <<< "$said" | while read -r l; do
 		[ -e "$ROOT${l#"$LAB_DIR/stage"}" ] ||
 			install -D "$l" "$ROOT${l#"$LAB_DIR/stage"}"
 	done
