@@ -53,6 +53,8 @@ struct vhsm_poke {
 	int32_t disp;
 };
 
+struct vhsm_module_functions;
+
 struct vhsm_probe_list {
 	struct vhsm_probe *probe;
 	size_t probes;
@@ -61,6 +63,8 @@ struct vhsm_probe_list {
 	uint64_t direct;		/* of struct ftrace_hash; 0: none */
 	struct vhsm_poke *poke;
 	size_t pokes;
+	/* What text may call besides, set by who asks; NULL: nothing. */
+	struct vhsm_module_functions *functions;
 };
 
 /* 0 with *list, to be freed; -ELOOP, -EFAULT, -E2BIG, -ENOMEM with why.  An

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text-explain.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "exec-owner.h"
+#include "module-function.h"
 
 #define INT3		0xccu
 #define JUMP_LEN	5u
 #define SITE_MAX	256u
 #define TRAMPOLINE_MAX	1024u
+#define DISPATCHER_HALF	2048u		/* bytes of code; the other half is
+					 * made anew meanwhile */
 
 static uint64_t target_of(const uint8_t *operand, uint64_t va)
 {
@@ -31,15 +37,52 @@ static bool named_by(const struct vhsm_kernel *k, uint64_t va, uint64_t target)
 	       is_function(k, target);
 }
 
-static bool static_call(const struct vhsm_kernel *k,
-			const struct vhsm_site *site, uint64_t target)
+/* Whether it is where the code of a BPF dispatcher begins, for whose calls the
+ * key is: a half of its page, in memory that BPF's compiler was given. */
+static bool dispatcher(const struct vhsm_kernel *k, uint64_t key,
+		       uint64_t target)
+{
+	static const char *const names[] = { "bpf_dispatcher_xdp" };
+	uint64_t va, sc_key, image, from, to;
+	struct vhsm_owners owners = { 0 };
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (vhsm_kernel_symbol(k, names[i], &va) ||
+		    vhsm_kernel_read_member(
+			    k, va, VHSM_L_bpf_dispatcher__sc_key, &sc_key) ||
+		    vhsm_kernel_read_member(
+			    k, va, VHSM_L_bpf_dispatcher__image, &image) ||
+		    sc_key != key || !image ||
+		    (target != image && target != image + DISPATCHER_HALF))
+			continue;
+		known = !vhsm_owners_add_bpf(&owners, k) &&
+			vhsm_owners_gap(&owners, target,
+					target + DISPATCHER_HALF, &from, &to) ==
+			-ENOENT;
+		vhsm_owners_deinit(&owners);
+	}
+	return known;
+}
+
+static enum vhsm_explained static_call(const struct vhsm_kernel *k,
+				       const struct vhsm_probe_list *probes,
+				       const struct vhsm_site *site,
+				       uint64_t target)
 {
 	uint64_t func;
 
-	return site->key &&
-	       !vhsm_kernel_read_member(k, site->key + k->slide,
-					VHSM_L_static_call_key__func, &func) &&
-	       func == target && is_function(k, target);
+	if (!site->key ||
+	    vhsm_kernel_read_member(k, site->key + k->slide,
+				    VHSM_L_static_call_key__func, &func) ||
+	    func != target)
+		return VHSM_UNEXPLAINED;
+	if (is_function(k, target))
+		return VHSM_EXPLAINED;
+	return !vhsm_kernel_in_text(k, target) &&
+	       (dispatcher(k, site->key + k->slide, target) ||
+		vhsm_module_function_at(probes->functions, k, target)) ?
+	       VHSM_EXPLAINED_NOW : VHSM_UNEXPLAINED;
 }
 
 /* jmp *%reg; int3, as its_init_thunk() makes it. */
@@ -161,8 +204,7 @@ static enum vhsm_explained judge(const struct vhsm_kernel *k,
 		return site->key && named_by(k, site->key + k->slide, target) ?
 		       VHSM_EXPLAINED : VHSM_UNEXPLAINED;
 	case VHSM_SITE_STATIC_CALL:
-		return static_call(k, site, target) ? VHSM_EXPLAINED :
-		       VHSM_UNEXPLAINED;
+		return static_call(k, probes, site, target);
 	case VHSM_SITE_RETPOLINE:
 		return thunk(k, site, target) ? VHSM_EXPLAINED_NOW :
 		       VHSM_UNEXPLAINED;

@@ -8,7 +8,9 @@
  *
  *   paravirt call     the slot of pv_ops holds the target, and a function of
  *                     the image's text begins there
- *   static call       the same of the key's function
+ *   static call       the same of the key's function; or it is one of an
+ *                     approved module (module-function.h), or the code of the
+ *                     BPF dispatcher whose key it is
  *   ftrace's callers  the same of ftrace_trace_function
  *   ftrace location   an ftrace_ops on the list has this trampoline, which is
  *                     a copy of the image's; or direct_functions has this
@@ -24,7 +26,8 @@
  * to another whole function of the approved kernel (code reuse, not code), or
  * through an ftrace_ops, direct call or kprobe that is on the kernel's own
  * lists, where trace-hook judges who it calls.  A function outside the image's
- * text is never accepted for the first three.
+ * text and the approved modules' is never accepted for the first three, but for
+ * what BPF compiled where dispatchers go.
  */
 #ifndef VHSM_TEXT_EXPLAIN_H
 #define VHSM_TEXT_EXPLAIN_H

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "covered.h"
+#include "module-function.h"
 #include "text-explain.h"
 
 #define PAGE		VHSM_GUEST_PAGE_SIZE
@@ -29,6 +30,7 @@ struct vhsm_text_view {
 	unsigned users;
 	const struct vhsm_reference *reference;
 	const struct vhsm_page_key *key;
+	struct vhsm_module_functions *functions;
 	enum vhsm_segment_kind kind;
 	uint64_t slide, root;		/* that the pages were seen with */
 	struct page_state *page;	/* of all segments, in order */
@@ -78,6 +80,8 @@ static struct vhsm_text_view *view_new(const struct vhsm_check_setup *setup,
 		free(v);
 		return NULL;
 	}
+	if (kind == VHSM_SEGMENT_TEXT)
+		v->functions = vhsm_module_functions_open(setup->baseline_dir);
 	v->next = views;
 	views = v;
 	return v;
@@ -119,6 +123,7 @@ void vhsm_text_view_close(struct vhsm_text_view **view)
 		at = &(*at)->next;
 	if (*at)
 		*at = v->next;
+	vhsm_module_functions_close(&v->functions);
 	free(v->page);
 	free(v);
 }
@@ -150,6 +155,7 @@ static const struct vhsm_probe_list *probes(struct look *look)
 	if (!look->have_probes && !look->error) {
 		look->error = vhsm_probe_list_read(look->kernel, &look->probes,
 						   look->why);
+		look->probes.functions = look->view->functions;
 		look->have_probes = true;
 	}
 	return &look->probes;
@@ -385,6 +391,7 @@ static int refresh(struct vhsm_text_view *v, const struct vhsm_kernel *k,
 	v->explained = 0;
 	v->differences = 0;
 	v->cut = false;
+	vhsm_module_functions_forget(v->functions);
 	for (size_t i = 0; i < count && !error; i++) {
 		if (s[i].kind != v->kind || !s[i].len)
 			continue;
