@@ -12,8 +12,9 @@
  * page at that address.
  *
  * A task is read again before it counts, for its table is freed when it ends.
- * Registers are older than the memory they are compared with, so a table that
- * no task has counts when a vCPU has it in two sweeps, one after the other.
+ * Registers are older than the memory they are compared with: a table that no
+ * task has may have been freed since, and be anything by now.  So it counts when
+ * processors had it in SWEEPS sweeps, one after the other.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +31,8 @@
 
 #define PAGE		VHSM_GUEST_PAGE_SIZE
 #define REPORTS_MAX	64u
-#define SUSPECTS_MAX	16u		/* tables of processors */
+#define SUSPECTS_MAX	(2 * VHSM_VCPUS_MAX)	/* of two sweeps */
+#define SWEEPS		3u		/* that a processor has one in */
 #define PAGES_MAX	65536u		/* of the second table, looked at */
 
 /* A top table that a processor had, and that is not right. */
@@ -124,8 +126,10 @@ static bool was_reported(const struct looking *l, uint64_t root)
 static void report(struct looking *l, struct vhsm_finding *f, const char *who,
 		   uint64_t root, const struct vhsm_top_difference *d)
 {
-	if (l->reports == REPORTS_MAX)
+	if (l->reports == REPORTS_MAX) {
+		l->sweep->cut = true;
 		return;
+	}
 	l->reported[l->reports++] = root;
 	f->check = VHSM_CHECK_KERNEL_SHADOW;
 	f->confidence = 95;
@@ -308,22 +312,23 @@ static int check_second(struct looking *l, char *why)
 
 /* --- processors --- */
 
-/* Whether a processor had the table in the sweep before, too. */
+/* Whether processors had the table in the sweeps before, too. */
 static bool seen_before(struct kernel_shadow *s, uint64_t root, uint64_t sweep)
 {
-	struct suspect *e, *place = &s->suspect[0];
+	struct suspect *e, *place = NULL;
 	unsigned i;
 
 	for (i = 0; i < SUSPECTS_MAX; i++) {
 		e = &s->suspect[i];
 		if (e->first && e->root == root && e->last + 1 >= sweep) {
 			e->last = sweep;
-			return sweep > e->first;
+			return sweep - e->first >= SWEEPS - 1;
 		}
 		if (!e->first || e->last + 1 < sweep)
 			place = e;
 	}
-	*place = (struct suspect){ root, sweep, sweep };
+	if (place)
+		*place = (struct suspect){ root, sweep, sweep };
 	return false;
 }
 

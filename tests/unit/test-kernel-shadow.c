@@ -20,6 +20,7 @@
 #define LAST		511u		/* entry of the kernel's image */
 #define UNUSED		300u		/* one that the kernel has not */
 #define LDT		272u
+#define REPORTS		64u		/* of one run */
 
 static struct vhsm_reference *reference;
 static struct task_fixture f;
@@ -29,6 +30,7 @@ static void *state;
 static char why[VHSM_CHECK_WHY_LEN];
 static struct {
 	unsigned count;
+	bool cut;
 	struct vhsm_finding last;
 } found;
 
@@ -49,6 +51,7 @@ static int run(uint64_t number)
 	memset(&found, 0, sizeof(found));
 	*why = '\0';
 	r = vhsm_check_kernel_shadow.run(state, &sweep, why);
+	found.cut = sweep.cut;
 	ck_assert(r || sweep.objects >= 3);
 	return r;
 }
@@ -345,6 +348,7 @@ START_TEST(a_processor_in_firmware_is_silent)
 	make_firmware();
 	silent(1);
 	silent(2);
+	silent(3);
 }
 END_TEST
 
@@ -358,11 +362,31 @@ START_TEST(what_is_no_firmware_in_its_table_is_found)
 		set(table, _i == 1 ? 443 : 508,
 		    guest_fixture_page(&f.guest) | TABLE);
 	silent(1);
-	one(2, "page tables of vcpu 0");
+	silent(2);
+	one(3, "page tables of vcpu 0");
 }
 END_TEST
 
 /* --- processors --- */
+
+START_TEST(more_tables_than_are_told_of_fail_the_run)
+{
+	struct fixture_task t;
+	uint64_t root;
+	unsigned pid;
+
+	for (pid = 10; pid < 10 + REPORTS + 1; pid++) {
+		t = task_fixture_add(&f, pid % TASK_FIXTURE_PIDS, "bad", 0,
+				     init.va);
+		task_fixture_set(&f, t.va, VHSM_L_task_struct__mm,
+				 new_mm(&root));
+		set(root, UNUSED, root | TABLE);
+	}
+	ck_assert_int_eq(run(1), 0);
+	ck_assert_uint_eq(found.count, REPORTS);
+	ck_assert(found.cut);
+}
+END_TEST
 
 START_TEST(a_table_of_no_process_counts_when_a_processor_keeps_it)
 {
@@ -373,14 +397,17 @@ START_TEST(a_table_of_no_process_counts_when_a_processor_keeps_it)
 	f.kernel.vcpu[0].cr3 = root | 0x1123;	/* the second, and a PCID */
 	silent(1);
 	silent(1);			/* a second look at the same */
-	one(2, "page tables of vcpu 0");
-	one(2, "page tables of vcpu 0");
+	silent(2);
 	one(3, "page tables of vcpu 0");
+	one(3, "page tables of vcpu 0");
+	one(4, "page tables of vcpu 0");
 	f.kernel.vcpu[0].cr3 = shell_root | 0x1000;
-	silent(4);
+	silent(5);
 	f.kernel.vcpu[0].cr3 = root;
-	silent(6);			/* anew, long after */
-	one(7, "page tables of vcpu 0");
+	silent(6);
+	silent(8);			/* anew: not in every sweep */
+	silent(9);
+	one(10, "page tables of vcpu 0");
 }
 END_TEST
 
@@ -440,6 +467,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests,
 		       a_table_of_no_process_counts_when_a_processor_keeps_it);
 	tcase_add_test(tests, a_table_is_told_of_once);
+	tcase_add_test(tests, more_tables_than_are_told_of_fail_the_run);
 	tcase_add_test(tests, entry_code_of_programs_must_be_the_kernels);
 }
 
