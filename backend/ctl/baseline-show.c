@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "baseline-store.h"
+#include "log.h"
 
 #define LINE_LEN 76
 
@@ -222,21 +223,25 @@ enum ctl_exit ctl_baseline_show(const struct ctl_args *args)
 
 /* --- diff --- */
 
-/* Text as it is, null as a dash, the rest as JSON. */
+/* Text, null as a dash, the rest as JSON; printable, for what was learned was
+ * said by a monitor. */
 static void print_value(const char *sign, const json_t *value)
 {
-	char *text;
+	char *text, line[2 * VHSM_CMDLINE_MAX];
 
 	if (json_is_null(value)) {
 		printf("  %s (none)\n", sign);
 		return;
 	}
 	if (json_is_string(value)) {
-		printf("  %s %s\n", sign, json_string_value(value));
+		printf("  %s %s\n", sign,
+		       vhsm_log_escape(line, sizeof(line),
+				       json_string_value(value),
+				       json_string_length(value)));
 		return;
 	}
 	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY |
-			  JSON_SORT_KEYS);
+			  JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	printf("  %s %.200s%s\n", sign, text ? text : "",
 	       text && strlen(text) > 200 ? "..." : "");
 	free(text);

@@ -9,6 +9,8 @@
 #include "message-json.h"
 #include "messages.h"
 
+#define LEARNED_DEPTH	16u
+
 #define NUMBER_MAX	((uint64_t)INT64_MAX)
 
 /* An encoder's numbers: JSON's end at 2^63. */
@@ -203,6 +205,35 @@ json_t *vhsm_learned_encode(const struct vhsm_check_info *check,
 			 learned);
 }
 
+static bool text_is_printable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return true;
+}
+
+/* All texts in it are names of this and that, and are shown to people. */
+static bool is_printable(const json_t *json, unsigned depth)
+{
+	const char *text, *name;
+	json_t *value;
+	size_t i, len;
+
+	if (!depth)
+		return false;
+	json_object_foreach((json_t *)json, name, value)
+		if (!text_is_printable(name, strlen(name)) ||
+		    !is_printable(value, depth - 1))
+			return false;
+	json_array_foreach(json, i, value)
+		if (!is_printable(value, depth - 1))
+			return false;
+	text = json_string_value(json);
+	len = json_string_length(json);
+	return !text || text_is_printable(text, len);
+}
+
 int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 			const char *untrusted, size_t len, char *why)
 {
@@ -214,6 +245,9 @@ int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 	ok = json && message_open(&m, json, "learned", why) &&
 	     take_check(&m, true, check) &&
 	     message_any(&m, "learned", &value) && message_end(&m);
+	if (ok && !is_printable(value, LEARNED_DEPTH))
+		ok = message_wrong(&m, "learned", "has text that is not "
+				   "printable ASCII, or is too deep");
 	*learned = ok ? json_incref((json_t *)value) : NULL;
 	json_decref(json);
 	return ok ? 0 : -EPROTO;
