@@ -21,6 +21,7 @@ struct session {
 	bool told;			/* DIRTY came since the last sweep */
 	bool learn;			/* with the next sweep */
 	uint64_t unsent;		/* frames there was no room for */
+	uint64_t unsent_before;		/* at the last verdict */
 	char *why;
 	struct vhsm_sweep_order order;
 	struct vhsm_verdict verdict;
@@ -186,6 +187,14 @@ static int on_sweep(struct session *s, const void *payload, size_t len)
 	if (found) {
 		guest_describe(s->guest, &description);
 		r = tell(s, VHSM_FRAME_FOUND, vhsm_found_encode(&description));
+	}
+	/* What of it the responder did not hear may be the worst. */
+	if (s->unsent != s->unsent_before) {
+		s->verdict.clean = false;
+		snprintf(s->verdict.error, sizeof(s->verdict.error),
+			 "%llu messages could not be sent",
+			 (unsigned long long)(s->unsent - s->unsent_before));
+		s->unsent_before = s->unsent;
 	}
 	if (!r)
 		r = tell(s, VHSM_FRAME_VERDICT,
