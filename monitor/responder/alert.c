@@ -359,6 +359,12 @@ int vhsm_alerts_add(struct vhsm_alerts *alerts,
 	return alert_save(alerts, alert, VHSM_ACTIVITY_CREATE, why);
 }
 
+bool vhsm_alerts_has(const struct vhsm_alerts *alerts, const char *uuid,
+		     const struct vhsm_finding *finding)
+{
+	return alert_same(alerts, uuid, finding) != NULL;
+}
+
 const json_t *vhsm_alerts_find(const struct vhsm_alerts *alerts,
 			       const char *uid)
 {

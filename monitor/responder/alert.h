@@ -91,6 +91,9 @@ int vhsm_alerts_release(struct vhsm_alerts *, const char *uuid,
 int vhsm_alerts_ack(struct vhsm_alerts *, const char *uid, unsigned admin_uid,
 		    const char *note, char *why);
 
+/* Whether such a finding would be counted in an alert that is open. */
+bool vhsm_alerts_has(const struct vhsm_alerts *, const char *uuid,
+		     const struct vhsm_finding *);
 /* The alert's OCSF object, borrowed; NULL: no such. */
 const json_t *vhsm_alerts_find(const struct vhsm_alerts *, const char *uid);
 /* Up to count whose last line came after that sequence, in its order: a new

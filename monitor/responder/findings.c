@@ -5,11 +5,16 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "child.h"
 #include "log.h"
 #include "responder.h"
+
+#define ALERTS_AT_ONCE	16u		/* new ones of a guest, then one in every */
+#define ALERTS_EVERY_MS	250u
 
 static void guest_describe(const struct vhsm_watched *w,
 			   struct vhsm_alert_guest *guest)
@@ -22,15 +27,21 @@ static void guest_describe(const struct vhsm_watched *w,
 	snprintf(guest->policy, sizeof(guest->policy), "%s", w->policy.name);
 }
 
-/* Its sinks are told when it is known what was done about it. */
-static void notify_later(struct vhsm_watched *w, const char *uid)
+/*
+ * A new alert is written to disk several times, which takes time from all
+ * guests.  One that is put off is written when the next sweep finds the same
+ * again.
+ */
+static bool alert_allowed(struct vhsm_watched *w)
 {
-	if (w->unnotified_count == VHSM_NOTIFY_MAX) {
-		vhsm_alerts_notify(w->responder->alerts, &w->policy, uid);
-		return;
-	}
-	snprintf(w->unnotified[w->unnotified_count++], VHSM_ALERT_UID_LEN,
-		 "%s", uid);
+	uint64_t now = vhsm_now_ms();
+
+	if (w->alerts_ms + ALERTS_AT_ONCE * ALERTS_EVERY_MS < now)
+		w->alerts_ms = now - ALERTS_AT_ONCE * ALERTS_EVERY_MS;
+	if (w->alerts_ms + ALERTS_EVERY_MS > now)
+		return false;
+	w->alerts_ms += ALERTS_EVERY_MS;
+	return true;
 }
 
 /* What an earlier finding brought about answers this one, too. */
@@ -49,13 +60,17 @@ static void in_effect_tell(struct vhsm_watched *w,
 }
 
 static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
-		     char uid[VHSM_ALERT_UID_LEN])
+		     bool urgent, char uid[VHSM_ALERT_UID_LEN])
 {
 	char why[VHSM_ALERT_WHY_LEN] = "";
 	struct vhsm_alert_guest guest;
 	bool is_new = false;
 	int ret;
 
+	if (!urgent &&
+	    !vhsm_alerts_has(w->responder->alerts, w->domain.uuid, f) &&
+	    !alert_allowed(w))
+		return -EAGAIN;
 	guest_describe(w, &guest);
 	ret = vhsm_alerts_add(w->responder->alerts, &guest, &w->policy, f,
 			      w->ordered_wall_ms, w->clean_wall_ms, uid,
@@ -72,20 +87,21 @@ static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
 			 guest.name, guest.domid,
 			 vhsm_check_by_number(f->check)->name, f->object, uid);
 		in_effect_tell(w, f, uid);
-		notify_later(w, uid);
+		vhsm_notify_later(w, uid);
 	}
 	return 0;
 }
 
-void vhsm_findings_add(struct vhsm_watched *w, const struct vhsm_finding *f)
+/* What is acted upon, or is the responder's own, has its alert now. */
+static void add(struct vhsm_watched *w, const struct vhsm_finding *f, bool own)
 {
 	const uint64_t bit = UINT64_C(1) << f->check;
 	char uid[VHSM_ALERT_UID_LEN] = "", reason[160];
 	uint32_t plan;
 
 	w->monitor.found |= bit;
-	alert_add(w, f, uid);
 	plan = vhsm_ladder_plan(&w->policy, &w->incident, bit);
+	alert_add(w, f, own || plan, uid);
 	if (plan) {
 		snprintf(reason, sizeof(reason), "%s: %s",
 			 vhsm_check_by_number(f->check)->name, f->object);
@@ -96,6 +112,11 @@ void vhsm_findings_add(struct vhsm_watched *w, const struct vhsm_finding *f)
 	vhsm_reactions_pump(w);
 }
 
+void vhsm_findings_add(struct vhsm_watched *w, const struct vhsm_finding *f)
+{
+	add(w, f, false);
+}
+
 void vhsm_findings_own(struct vhsm_watched *w, enum vhsm_check_number check,
 		       const char *object, const char *detail)
 {
@@ -104,5 +125,5 @@ void vhsm_findings_own(struct vhsm_watched *w, enum vhsm_check_number check,
 	snprintf(finding.object, sizeof(finding.object), "%s", object);
 	vhsm_log_escape(finding.detail, sizeof(finding.detail), detail,
 			strlen(detail));
-	vhsm_findings_add(w, &finding);
+	add(w, &finding, true);
 }

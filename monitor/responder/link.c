@@ -11,10 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "child.h"
 #include "log.h"
 #include "responder.h"
 
 #define FRAMES_AT_ONCE	64u		/* then others have their turn */
+
+/* What one monitor may say, in bytes, each frame with something on top; what is
+ * more waits in its own ring.  A honest one says less in a sweep. */
+#define CREDIT_MAX	INT64_C(4194304)
+#define CREDIT_MS	2048		/* in a millisecond */
+#define FRAME_COST	512
+#define PAUSE_MS	50u
 
 static void broke(struct vhsm_watched *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -48,14 +56,21 @@ static void on_hello(struct vhsm_watched *w, const char *bytes, size_t len)
 static void on_found(struct vhsm_watched *w, const char *bytes, size_t len)
 {
 	char why[VHSM_MESSAGE_WHY_LEN] = "";
+	struct vhsm_monitor *monitor = &w->monitor;
 
-	if (vhsm_found_decode(&w->monitor.kernel, bytes, len, why))
+	if (vhsm_found_decode(&monitor->kernel, bytes, len, why)) {
 		broke(w, "found: %s", why);
-	else
-		vhsm_log(LOG_INFO, "%s (ID %u): Linux %s, slide %#llx",
-			 w->domain.name, w->domain.domid,
-			 w->monitor.kernel.release,
-			 (unsigned long long)w->monitor.kernel.slide);
+		return;
+	}
+	if (monitor->told_kernel) {
+		broke(w, "found: a second kernel in one sweep");
+		return;
+	}
+	monitor->told_kernel = true;
+	vhsm_log_limited(&monitor->log_limit, LOG_INFO,
+			 "%s (ID %u): Linux %s, slide %#llx", w->domain.name,
+			 w->domain.domid, monitor->kernel.release,
+			 (unsigned long long)monitor->kernel.slide);
 }
 
 static bool is_sweeping(const struct vhsm_watched *w)
@@ -114,8 +129,9 @@ static const char *verdict_contradiction(const struct vhsm_watched *w,
 static bool renews(struct vhsm_watched *w, const struct vhsm_verdict *verdict)
 {
 	if (verdict->error[0] || !verdict->run_count) {
-		vhsm_watched_problem(w, "no check could run: %s",
-				     verdict->error);
+		vhsm_watched_problem(w, "its sweep is not whole: %s",
+				     verdict->error[0] ? verdict->error :
+				     "no check could run");
 		return false;
 	}
 	for (unsigned i = 0; i < verdict->run_count; i++)
@@ -156,20 +172,20 @@ static void on_verdict(struct vhsm_watched *w, const char *bytes, size_t len)
 	w->monitor.has_verdict = true;
 	w->monitor.findings = 0;
 	w->monitor.found = 0;
+	w->monitor.told_kernel = false;
 	vhsm_watched_step(w, verdict->run_count ? VHSM_VERDICT : VHSM_BLIND,
 			  good);
 }
 
 static void on_log(struct vhsm_watched *w, const char *bytes, size_t len)
 {
-	static struct vhsm_log_limit limit = { .burst = 20, .interval_s = 60 };
 	char text[VHSM_LOG_TEXT_LEN], why[VHSM_MESSAGE_WHY_LEN] = "";
 
 	if (vhsm_log_decode(text, bytes, len, why))
 		broke(w, "%s", why);
 	else
-		vhsm_log_limited(&limit, LOG_INFO, "monitor of %s: %s",
-				 w->domain.name, text);
+		vhsm_log_limited(&w->monitor.log_limit, LOG_INFO,
+				 "monitor of %s: %s", w->domain.name, text);
 }
 
 static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
@@ -213,6 +229,38 @@ static void frame(struct vhsm_watched *w, uint32_t type, const char *bytes,
 		broke(w, "learning: %s", wrong);
 }
 
+static bool may_speak(struct vhsm_monitor *monitor)
+{
+	uint64_t now = vhsm_now_ms();
+
+	if (now - monitor->credit_ms > CREDIT_MAX / CREDIT_MS)
+		monitor->credit = CREDIT_MAX;
+	else
+		monitor->credit += (now - monitor->credit_ms) * CREDIT_MS;
+	if (monitor->credit > CREDIT_MAX)
+		monitor->credit = CREDIT_MAX;
+	monitor->credit_ms = now;
+	return monitor->credit > 0;
+}
+
+static void on_resume(evutil_socket_t none, short what, void *arg)
+{
+	struct vhsm_monitor *monitor = arg;
+
+	(void)none;
+	(void)what;
+	event_add(monitor->readable, NULL);
+	event_active(monitor->readable, EV_READ, 0);
+}
+
+static void pause_reading(struct vhsm_monitor *monitor)
+{
+	const struct timeval wait = { .tv_usec = PAUSE_MS * 1000 };
+
+	event_del(monitor->readable);
+	event_add(monitor->resume, &wait);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct vhsm_watched *w = arg;
@@ -226,9 +274,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	/* A frame may end the channel. */
 	for (unsigned i = 0; i < FRAMES_AT_ONCE; i++) {
+		if (!may_speak(&w->monitor)) {
+			pause_reading(&w->monitor);
+			return;
+		}
 		ret = vhsm_channel_recv(channel, &type, &bytes, &len);
 		if (ret <= 0)
 			break;
+		w->monitor.credit -= len + FRAME_COST;
 		frame(w, type, bytes, len);
 		if (w->monitor.channel != channel)
 			return;
@@ -252,7 +305,11 @@ int vhsm_link_open(struct vhsm_watched *w)
 	monitor->readable = event_new(w->responder->base,
 				      vhsm_channel_fd(monitor->channel),
 				      EV_READ | EV_PERSIST, on_readable, w);
-	if (monitor->readable && !event_add(monitor->readable, NULL)) {
+	monitor->resume = evtimer_new(w->responder->base, on_resume, monitor);
+	monitor->log_limit.burst = 20;
+	monitor->log_limit.interval_s = 60;
+	if (monitor->readable && monitor->resume &&
+	    !event_add(monitor->readable, NULL)) {
 		/* What came before we looked made no event. */
 		event_active(monitor->readable, EV_READ, 0);
 		return 0;
@@ -269,6 +326,10 @@ void vhsm_link_close(struct vhsm_watched *w)
 	if (monitor->readable)
 		event_free(monitor->readable);
 	monitor->readable = NULL;
+	if (monitor->resume)
+		event_free(monitor->resume);
+	monitor->resume = NULL;
+	monitor->told_kernel = false;
 	vhsm_channel_close(&monitor->channel);
 	monitor->findings = 0;
 	monitor->found = 0;

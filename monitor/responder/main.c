@@ -6,6 +6,7 @@
  */
 #include <config.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -107,6 +108,19 @@ static int dir_make(const char *path)
 	return -errno;
 }
 
+/* Images and fingerprints that a former responder's starts left. */
+static void monitors_clean(const char *path)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 /* One responder a run directory. */
 static int run_dir_take(const char *run_dir)
 {
@@ -130,6 +144,8 @@ static int run_dir_take(const char *run_dir)
 		close(fd);
 		return -EBUSY;
 	}
+	snprintf(path, sizeof(path), "%s/monitors", run_dir);
+	monitors_clean(path);
 	return fd;
 }
 

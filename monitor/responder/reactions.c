@@ -238,14 +238,6 @@ static void slow_start(struct vhsm_watched *w, int reaction)
 		failed(w, reaction, "it cannot be started");
 }
 
-static void notify(struct vhsm_watched *w)
-{
-	for (unsigned i = 0; i < w->unnotified_count; i++)
-		vhsm_alerts_notify(w->responder->alerts, &w->policy,
-				   w->unnotified[i]);
-	w->unnotified_count = 0;
-}
-
 void vhsm_reactions_pump(struct vhsm_watched *w)
 {
 	int reaction;
@@ -257,7 +249,7 @@ void vhsm_reactions_pump(struct vhsm_watched *w)
 	}
 	if (w->reaction || w->vault_busy || w->gate_busy)
 		return;
-	notify(w);
+	vhsm_notify(w);
 	if (w->incident.open && w->incident.done && !w->bundled) {
 		w->bundled = true;
 		vhsm_bundle_begin(w);

@@ -9,6 +9,7 @@
  *   sweep.c     frames to it: configuration, registers, dirty pages
  *   learn.c     what a monitor learned, into a baseline
  *   findings.c  from a finding to an alert and an incident
+ *   notify.c    a policy's sinks are told of alerts
  *   reactions.c what is done about it; release.c undoes it; bundle.c keeps it
  *   keys.c      what the broker and the vault are told
  *   state.c     what outlives this process
@@ -31,6 +32,7 @@
 #include "incident.h"
 #include "job.h"
 #include "ladder.h"
+#include "log.h"
 #include "messages.h"
 #include "policy.h"
 #include "responder-conf.h"
@@ -41,7 +43,7 @@
 #define VHSM_MONITOR_PREFIX	"vhsm-monitor-"
 #define VHSM_MONITOR_NAME_LEN	(sizeof(VHSM_MONITOR_PREFIX) + 80)
 #define VHSM_WHY_LEN		300u
-#define VHSM_NOTIFY_MAX		16u
+#define VHSM_NOTIFY_MAX		64u
 
 struct vhsm_responder {
 	struct event_base *base;
@@ -64,6 +66,8 @@ struct vhsm_responder {
 	 * looked for again. */
 	uint8_t unwatched[32768 / 8];
 	int64_t started_ms;
+	uint64_t notify_ms;		/* notify.c */
+	bool notify_waits;
 };
 
 /* A guest's monitor and what came from it. */
@@ -75,6 +79,11 @@ struct vhsm_monitor {
 	uint64_t frames;		/* of the guest */
 	uint64_t found;			/* set of checks, since a verdict */
 	unsigned findings;		/* since a verdict */
+	int64_t credit;			/* of bytes it may say, now... */
+	uint64_t credit_ms;		/* ...which was then */
+	struct event *resume;		/* it is heard again */
+	bool told_kernel;		/* FOUND, since a verdict */
+	struct vhsm_log_limit log_limit;
 	char broke[VHSM_WHY_LEN];	/* how it broke the protocol */
 	struct vhsm_found kernel;
 	struct vhsm_verdict verdict;	/* the last */
@@ -119,7 +128,9 @@ struct vhsm_watched {
 	char problem[VHSM_WHY_LEN];	/* the last, for people */
 	struct vhsm_job *job;		/* measure, match, start or stop */
 	unsigned job_boot;
-	struct event *retry;		/* of a stop that failed */
+	struct event *retry;		/* of a stop that failed, or of the
+					 * vault before a start */
+	unsigned vault_tries;
 	struct vhsm_monitor monitor;
 	uint64_t ordered_wall_ms;	/* as watch.ordered_ms, since the */
 	uint64_t clean_wall_ms;		/* epoch; for alerts */
@@ -137,6 +148,7 @@ struct vhsm_watched {
 	struct event *again;		/* tell them again */
 	char unnotified[VHSM_NOTIFY_MAX][VHSM_ALERT_UID_LEN];
 	unsigned unnotified_count;
+	uint64_t alerts_ms;		/* findings.c: of the new ones */
 	struct vhsm_rpc_call *releaser;	/* waits for release to be done */
 	char release_reason[160];
 };
@@ -216,6 +228,13 @@ void vhsm_reactions_acted(struct vhsm_watched *, const char *uid,
 			  ...) __attribute__((format(printf, 5, 6)));
 void vhsm_incident_open(struct vhsm_watched *, const char *uid,
 			const char *reason);
+
+/* --- notify.c --- */
+
+/* Of a new alert, when it is known what was done about it. */
+void vhsm_notify_later(struct vhsm_watched *, const char *uid);
+/* It is known now. */
+void vhsm_notify(struct vhsm_watched *);
 
 /* --- bundle.c --- */
 

@@ -25,6 +25,8 @@
 #define STOP_MS		60000u
 #define STOP_RETRY_S	2
 #define VAULT_MS	30000u
+#define VAULT_RETRY_S	2
+#define VAULT_TRIES	5u
 
 uint64_t vhsm_wall_ms(void)
 {
@@ -163,7 +165,22 @@ static void fingerprints_path(const struct vhsm_watched *w, char *path)
 		 w->responder->conf.vhsmd.run_dir, w->domain.uuid);
 }
 
-/* One that was killed in the middle may have left a domain. */
+/* What a start puts there, as monitor-start names it, holds fingerprints: one
+ * that was killed in the middle has left it. */
+static void leftovers_remove(const struct vhsm_watched *w)
+{
+	char path[PATH_MAX], name[VHSM_MONITOR_NAME_LEN];
+
+	fingerprints_path(w, path);
+	unlink(path);
+	monitor_name(w, name);
+	if (snprintf(path, sizeof(path), "%s/monitors/%s.img",
+		     w->responder->conf.vhsmd.run_dir, name) <
+	    (int)sizeof(path))
+		unlink(path);
+}
+
+/* One that was killed in the middle may have left a domain, too. */
 static void on_cleaned(void *arg, json_t *result, const char *code,
 		       const char *error)
 {
@@ -173,6 +190,7 @@ static void on_cleaned(void *arg, json_t *result, const char *code,
 	(void)code;
 	(void)error;
 	w->job = NULL;
+	leftovers_remove(w);
 	vhsm_watched_step(w, VHSM_STARTED, false);
 }
 
@@ -194,6 +212,7 @@ static void on_started(void *arg, json_t *result, const char *code,
 	char path[PATH_MAX];
 
 	w->job = NULL;
+	w->vault_tries = 0;
 	fingerprints_path(w, path);
 	unlink(path);
 	w->monitor.domid = json_integer_value(json_object_get(result,
@@ -234,6 +253,27 @@ static void monitor_start(struct vhsm_watched *w, bool fingerprints)
 		vhsm_watched_step(w, VHSM_STARTED, false);
 }
 
+/*
+ * Without them it would never look for what the policy says it must, and call
+ * the guest clean.  A vault that is just started anew is waited for a little,
+ * before that counts as a monitor that cannot be had.
+ */
+static void fingerprints_failed(struct vhsm_watched *w, const char *why)
+{
+	const struct timeval wait = { .tv_sec = VAULT_RETRY_S };
+
+	vhsm_watched_problem(w, "its monitor is not started, for what its keys "
+			     "look like is not known: %s", why);
+	leftovers_remove(w);
+	if (w->vault_tries++ < VAULT_TRIES && w->watch.present &&
+	    !w->watch.again) {
+		event_add(w->retry, &wait);
+		return;
+	}
+	w->vault_tries = 0;
+	vhsm_watched_step(w, VHSM_STARTED, false);
+}
+
 static void on_fingerprints(void *arg, json_t *result, const char *code,
 			    const char *error)
 {
@@ -243,31 +283,36 @@ static void on_fingerprints(void *arg, json_t *result, const char *code,
 
 	if (!w)
 		return;
-	/* A guest without keys has none that could leak. */
-	if (!result && (!code || strcmp(code, "not-found")))
-		vhsm_watched_problem(w, "its keys' fingerprints: %s", error);
 	fingerprints_path(w, path);
-	monitor_start(w, result && !stat(path, &st) && st.st_size > 0);
+	/* A guest without keys has none that could leak. */
+	if (!result && code && !strcmp(code, "not-found"))
+		monitor_start(w, false);
+	else if (result && !stat(path, &st) && st.st_size > 0)
+		monitor_start(w, true);
+	else
+		fingerprints_failed(w, error ? error : "there are none");
 }
 
 /* The vault writes what the keys would look like into a file of ours; it is in
  * memory only (run_dir), and gone when the monitor has it. */
 static void fingerprints_ask(struct vhsm_watched *w)
 {
+	void *asked = vhsm_asked_open(w, NULL, 0);
 	char path[PATH_MAX];
-	int fd;
+	int fd = -1;
 
 	fingerprints_path(w, path);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		  0600);
+	if (asked)
+		fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC |
+			  O_NOFOLLOW, 0600);
 	if (fd < 0) {
-		vhsm_watched_problem(w, "%s: %s", path, strerror(errno));
-		monitor_start(w, false);
+		vhsm_asked_close(asked, NULL, NULL);
+		fingerprints_failed(w, "run-dir cannot be written");
 		return;
 	}
 	vhsm_rpc_async_call(w->responder->vault, "key.fingerprints",
 			    json_pack("{s:s}", "uuid", w->domain.uuid), fd,
-			    VAULT_MS, on_fingerprints, vhsm_asked_open(w, NULL, 0));
+			    VAULT_MS, on_fingerprints, asked);
 	close(fd);
 }
 
@@ -289,6 +334,7 @@ static void on_stopped(void *arg, json_t *result, const char *code,
 		return;
 	}
 	w->monitor.domid = 0;
+	leftovers_remove(w);
 	vhsm_watched_step(w, VHSM_STOPPED, true);
 }
 
@@ -301,6 +347,14 @@ static void monitor_stop(struct vhsm_watched *w)
 	if (!act_start(w, "monitor-stop", json_pack("{s:s}", "name", name),
 		       STOP_MS, on_stopped))
 		event_add(w->retry, &wait);
+}
+
+static void start(struct vhsm_watched *w)
+{
+	if (w->policy.checks >> VHSM_CHECK_SECRET_LEAK & 1)
+		fingerprints_ask(w);
+	else
+		monitor_start(w, false);
 }
 
 /* --- the state --- */
@@ -353,7 +407,7 @@ static void todo_run(struct vhsm_watched *w, uint32_t todo)
 	if (todo & VHSM_DO_MATCH)
 		match(w);
 	if (todo & VHSM_DO_START)
-		fingerprints_ask(w);
+		start(w);
 	if (todo & VHSM_DO_CONNECT)
 		connect_try(w);
 	if (todo & VHSM_DO_CONFIGURE)
@@ -418,9 +472,14 @@ static void on_timer(evutil_socket_t none, short what, void *arg)
 
 static void on_retry(evutil_socket_t none, short what, void *arg)
 {
+	struct vhsm_watched *w = arg;
+
 	(void)none;
 	(void)what;
-	monitor_stop(arg);
+	if (w->watch.state == VHSM_WATCH_STARTING)
+		fingerprints_ask(w);
+	else
+		monitor_stop(w);
 }
 
 static void on_again(evutil_socket_t none, short what, void *arg)
@@ -478,6 +537,7 @@ void vhsm_watched_free(struct vhsm_watched *w)
 	if (w->releaser)
 		vhsm_rpc_error(w->releaser, "failed", "the responder ends");
 	vhsm_job_free(&w->job);
+	leftovers_remove(w);
 	vhsm_job_free(&w->reaction);
 	event_free(w->timer);
 	event_free(w->retry);

@@ -18,7 +18,7 @@ int monitor_fd;
 unsigned paused, unpaused;
 char level[16], gate_uuid[40];
 json_int_t valid_ms, gates, revokes, releases;
-bool broker_silent, broker_unaware, gate_unwatched;
+bool vault_broken, broker_silent, broker_unaware, gate_unwatched;
 const char *broker_lease;
 json_int_t valid_until, gate_domid;
 
@@ -142,7 +142,9 @@ static void on_vault(struct vhsm_rpc_call *call, const char *method,
 {
 	(void)params;
 	(void)arg;
-	if (!strcmp(method, "guest.revoke")) {
+	if (vault_broken) {
+		vhsm_rpc_error(call, "internal", "not now");
+	} else if (!strcmp(method, "guest.revoke")) {
 		revokes++;
 		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
 						3));
@@ -302,7 +304,7 @@ void begin(void)
 	level[0] = gate_uuid[0] = '\0';
 	gates = revokes = releases = paused = unpaused = 0;
 	valid_ms = -2;
-	broker_silent = broker_unaware = false;
+	vault_broken = broker_silent = broker_unaware = false;
 	broker_lease = "none";
 	vhsm_log_init("test", false);
 	responder_start();

@@ -27,6 +27,7 @@ extern unsigned paused, unpaused;
 extern char level[16], gate_uuid[40];
 extern json_int_t valid_ms, gates, revokes, releases;
 extern bool broker_silent;		/* it fails, then */
+extern bool vault_broken;		/* it fails, whatever it is asked */
 extern bool broker_unaware;		/* it knows of no such domain */
 extern const char *broker_lease;	/* what it says of the lease */
 /* Of the latest order: -1 is null. */
