@@ -29,7 +29,10 @@ struct vhsm_channel {
 	/* What goes out when there is room: backlog[start..start + len - 1]. */
 	uint8_t *backlog;
 	size_t backlog_size, backlog_start, backlog_len;
+	size_t backlog_max;
 };
+
+_Static_assert(sizeof(struct header) == VHSM_CHANNEL_HEADER, "as documented");
 
 struct vhsm_channel *vhsm_channel_new(struct vhsm_transport *transport)
 {
@@ -41,6 +44,7 @@ struct vhsm_channel *vhsm_channel_new(struct vhsm_transport *transport)
 		return NULL;
 	}
 	c->transport = transport;
+	c->backlog_max = VHSM_CHANNEL_BACKLOG;
 	return c;
 }
 
@@ -87,9 +91,14 @@ static int push_backlog(struct vhsm_channel *c)
 		return (int)n;
 	c->backlog_start += (size_t)n;
 	c->backlog_len -= (size_t)n;
-	if (!c->backlog_len) {
-		c->backlog_start = 0;
-		c->transport->want_room(c->transport, false);
+	if (c->backlog_len)
+		return 0;
+	c->backlog_start = 0;
+	c->transport->want_room(c->transport, false);
+	if (c->backlog_size > VHSM_CHANNEL_BACKLOG) {
+		free(c->backlog);
+		c->backlog = NULL;
+		c->backlog_size = 0;
 	}
 	return 0;
 }
@@ -100,7 +109,7 @@ static int reserve(struct vhsm_channel *c, size_t len)
 	size_t need = c->backlog_len + len, size = c->backlog_size;
 	uint8_t *grown;
 
-	if (need > VHSM_CHANNEL_BACKLOG)
+	if (need > c->backlog_max)
 		return -ENOBUFS;
 	if (c->backlog_start + need <= size)
 		return 0;
@@ -118,6 +127,19 @@ static int reserve(struct vhsm_channel *c, size_t len)
 	c->backlog = grown;
 	c->backlog_size = size;
 	return 0;
+}
+
+int vhsm_channel_reserve(struct vhsm_channel *c, size_t len)
+{
+	int r = c->broken ? c->broken : push_backlog(c);
+
+	if (r)
+		return r;
+	if (len > VHSM_CHANNEL_RESERVE - c->backlog_len)
+		return -ENOBUFS;
+	if (c->backlog_len + len > c->backlog_max)
+		c->backlog_max = c->backlog_len + len;
+	return reserve(c, len);
 }
 
 static void keep(struct vhsm_channel *c, const void *bytes, size_t len)

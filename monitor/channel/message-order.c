@@ -215,6 +215,12 @@ int vhsm_sweep_order_decode(struct vhsm_sweep_order *o, const char *untrusted,
 	return ok ? 0 : -EPROTO;
 }
 
+size_t vhsm_dirty_len(uint64_t frames)
+{
+	return DIRTY_HEADER + (size_t)((frames < VHSM_DIRTY_FRAMES ? frames :
+					VHSM_DIRTY_FRAMES) + 7) / 8;
+}
+
 size_t vhsm_dirty_encode(uint8_t payload[VHSM_FRAME_MAX], uint64_t first,
 			 const uint8_t *bits, uint64_t frames)
 {

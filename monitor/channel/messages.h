@@ -149,6 +149,8 @@ int vhsm_learn_failed_decode(char text[VHSM_LOG_TEXT_LEN],
  * its length.  As many of the frames as fit; at most VHSM_DIRTY_FRAMES. */
 size_t vhsm_dirty_encode(uint8_t payload[VHSM_FRAME_MAX], uint64_t first,
 			 const uint8_t *bits, uint64_t frames);
+/* Bytes of that frame's payload. */
+size_t vhsm_dirty_len(uint64_t frames);
 /* *bits points into untrusted; frames: the guest has so many. */
 int vhsm_dirty_decode(uint64_t *first, const uint8_t **bits, size_t *len,
 		      uint64_t frames, const uint8_t *untrusted,

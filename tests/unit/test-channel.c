@@ -176,6 +176,36 @@ START_TEST(a_peer_that_does_not_read_costs_a_bounded_backlog)
 }
 END_TEST
 
+START_TEST(what_was_reserved_is_taken_whole_and_given_back)
+{
+	enum { LEN = 100000, COUNT = 50 };
+	uint8_t *bytes = calloc(1, LEN);
+	const void *payload;
+	unsigned got = 0;
+	uint32_t type;
+	size_t len;
+
+	ck_assert_int_eq(vhsm_channel_reserve(monitor, VHSM_CHANNEL_RESERVE +
+					      1), -ENOBUFS);
+	ck_assert_int_eq(vhsm_channel_reserve(monitor, COUNT *
+				(LEN + VHSM_CHANNEL_HEADER)), 0);
+	for (unsigned i = 0; i < COUNT; i++)
+		ck_assert_int_eq(vhsm_channel_send(monitor, VHSM_FRAME_FINDING,
+						   bytes, LEN), 0);
+	/* It does not add up: the same again is too much beside it. */
+	ck_assert_int_eq(vhsm_channel_reserve(monitor, VHSM_CHANNEL_RESERVE),
+			 -ENOBUFS);
+	while (got < COUNT) {
+		got += (unsigned)vhsm_channel_recv(responder, &type, &payload,
+						   &len);
+		ck_assert_int_eq(nothing(monitor), 0);
+	}
+	ck_assert_int_eq(vhsm_channel_send(monitor, VHSM_FRAME_LOG, "", 0), 0);
+	expect(responder, VHSM_FRAME_LOG, "", 0);
+	free(bytes);
+}
+END_TEST
+
 START_TEST(a_backlog_is_delivered_in_order_when_the_peer_reads_again)
 {
 	unsigned sent = send_until_full(monitor, 100000), got = 0;
@@ -241,6 +271,7 @@ int main(void)
 	tcase_add_test(ends,
 		       the_longest_frame_passes_and_a_longer_one_is_not_sent);
 	tcase_add_test(ends, a_peer_that_does_not_read_costs_a_bounded_backlog);
+	tcase_add_test(ends, what_was_reserved_is_taken_whole_and_given_back);
 	tcase_add_test(ends,
 		a_backlog_is_delivered_in_order_when_the_peer_reads_again);
 	tcase_add_test(ends, frames_of_a_peer_that_went_are_read_first);
