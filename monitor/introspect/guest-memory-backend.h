@@ -20,6 +20,8 @@ struct guest_chunk {
 	uint64_t number;		/* first frame / pages in a chunk */
 	uint64_t used;			/* tick of the last use */
 	uint64_t made;			/* tick of the mapping */
+	uint64_t made_look;		/* the look it was made in */
+	uint64_t used_look;		/* the last look that used it */
 	uint8_t *bytes;			/* NULL: no frame of it is there */
 	uint16_t next;			/* of the same bucket */
 	uint64_t present[GUEST_CHUNK_PAGES_MAX / 64];
@@ -50,6 +52,8 @@ struct vhsm_guest_memory {
 	struct guest_chunk *chunk;	/* chunk_max of them */
 	unsigned chunk_count;		/* in use, the first ones */
 	uint64_t tick;
+	uint64_t look;			/* number of this, or the last */
+	bool looking;
 	uint16_t bucket[GUEST_BUCKETS];
 	uint8_t *hole;			/* a bit for each chunk: no frame of it
 					 * was there */

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "domain-frames.h"
 #include "guest-memory-foreign.h"
 
 #define BATCH		1024u		/* frames mapped at once */
@@ -134,18 +135,19 @@ static int walk_range(struct walk *w, uint64_t first, uint64_t end,
 
 static int walk_translated(struct walk *w)
 {
-	xen_pfn_t last = 0;
-	uint64_t next, unused;
-	int r;
+	uint64_t next, unused, last, frames;
+	int r = vhsm_frames_of_domain(w->domain->xch, w->domain->foreign.domid,
+				      &frames, &last);
 
-	if (xc_domain_maximum_gpfn(w->domain->xch, w->domain->foreign.domid,
-				   &last) < 0) {
-		r = -errno;
+	if (r) {
 		snprintf(w->why, VHSM_MEMORY_WHY_LEN,
 			 "asking for the last frame of domain %u: %s",
 			 w->domain->foreign.domid, strerror(-r));
 		return r;
 	}
+	/* Pages that the guest put beyond are counted as not read. */
+	if (last > frames - 1)
+		last = frames - 1;
 	r = walk_range(w, 0, last + 1, true, &next);
 	if (!r && next <= SPECIAL_START && last >= SPECIAL_START) {
 		r = walk_range(w, SPECIAL_START, SPECIAL_END, false, &unused);
@@ -257,7 +259,7 @@ static void domain_close(struct vhsm_guest_memory *memory)
 static int domain_init(struct domain *d, uint32_t domid, char *why)
 {
 	xc_domaininfo_t info;
-	xen_pfn_t last = 0;
+	uint64_t last, frames;
 	int r;
 
 	r = guest_memory_foreign_init(&d->foreign, domid, 0, why);
@@ -276,8 +278,8 @@ static int domain_init(struct domain *d, uint32_t domid, char *why)
 		return r;
 	if (!(info.flags & XEN_DOMINF_hvm_guest))
 		d->foreign.base.chunk_pages = 0;
-	else if (xc_domain_maximum_gpfn(d->xch, domid, &last) >= 0)
-		d->foreign.base.frames = last + 1;
+	else if (!vhsm_frames_of_domain(d->xch, domid, &frames, &last))
+		d->foreign.base.frames = last < frames ? last + 1 : frames;
 	return 0;
 }
 

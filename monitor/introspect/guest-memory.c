@@ -10,7 +10,8 @@
  *
  * A mapping outlives what the guest does with the frame: one that it gave back
  * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
- * guest open for long forgets a part of the mappings at each of its rounds.
+ * guest open for long makes mappings anew that it uses, and forgets a part of the
+ * others at each of its rounds.
  */
 #include "guest-memory-backend.h"
 
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NEXT_LOADS 4u			/* system calls of one search for the
 					 * next frame */
@@ -30,6 +32,15 @@ int guest_memory_init(struct vhsm_guest_memory *m)
 		m->hole_len = m->frames / m->chunk_pages / 8 + 1;
 	m->hole = calloc(1, m->hole_len + 1);
 	return m->chunk && m->hole ? 0 : -ENOMEM;
+}
+
+uint64_t vhsm_guest_frames_max(uint64_t pages, uint64_t host_pages)
+{
+	const uint64_t more = VHSM_FRAMES_HOLE + VHSM_FRAMES_SLACK;
+
+	if (pages > host_pages)
+		pages = host_pages;
+	return pages > UINT64_MAX - more ? UINT64_MAX : pages + more;
 }
 
 static bool is_hole(const struct vhsm_guest_memory *m, uint64_t number)
@@ -110,6 +121,7 @@ static struct guest_chunk *load_chunk(struct vhsm_guest_memory *m,
 	}
 	c->number = number;
 	c->made = m->tick;
+	c->made_look = m->look;
 	c->next = *bucket;
 	*bucket = (uint16_t)m->chunk_count++;
 	return c;
@@ -127,6 +139,8 @@ static const uint8_t *page_of(const struct vhsm_guest_memory *m,
 	static const uint8_t zero_page[VHSM_GUEST_PAGE_SIZE];
 
 	c->used = m->tick;
+	if (m->looking)
+		c->used_look = m->look;
 	if (is_present(c, page) || (m->zeros && c->bytes))
 		return c->bytes + (size_t)page * VHSM_GUEST_PAGE_SIZE;
 	return m->zeros ? zero_page : NULL;
@@ -144,6 +158,10 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 	m->tick++;
 	number = gfn / m->chunk_pages;
 	c = find_chunk(m, number);
+	if (c && m->look - c->made_look >= VHSM_MAPPING_LOOKS) {
+		drop_chunk(m, (uint16_t)(c - m->chunk));
+		c = load_chunk(m, number);
+	}
 	if (c && (is_present(c, page) || !m->appeared))
 		return page_of(m, c, page);
 	if ((c || is_hole(m, number)) &&
@@ -203,6 +221,66 @@ int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,
 		len -= part;
 	}
 	return 0;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Used in the look before, and not mapped since this began. */
+static bool is_due(const struct vhsm_guest_memory *m,
+		   const struct guest_chunk *c)
+{
+	return c->used_look && c->used_look + 1 == m->look &&
+		c->made_look != m->look;
+}
+
+/* Makes the mapping anew that is due and longest there; its use is kept. */
+static void renew_oldest(struct vhsm_guest_memory *m)
+{
+	struct guest_chunk *c, *oldest = NULL;
+	uint64_t number, used, used_look;
+	unsigned i;
+
+	for (i = 0; i < m->chunk_count; i++)
+		if (is_due(m, &m->chunk[i]) &&
+		    (!oldest || m->chunk[i].made < oldest->made))
+			oldest = &m->chunk[i];
+	if (!oldest)
+		return;
+	number = oldest->number;
+	used = oldest->used;
+	used_look = oldest->used_look;
+	drop_chunk(m, (uint16_t)(oldest - m->chunk));
+	m->tick++;
+	c = load_chunk(m, number);
+	if (!c)
+		return;			/* the next use tries again */
+	c->used = used;
+	c->used_look = used_look;
+}
+
+void vhsm_guest_memory_look_begin(struct vhsm_guest_memory *m, uint64_t us)
+{
+	uint64_t began = now_us();
+	unsigned i, due = 0, least;
+
+	m->look++;
+	m->looking = true;
+	for (i = 0; i < m->chunk_count; i++)
+		due += is_due(m, &m->chunk[i]);
+	least = (due + VHSM_MAPPING_LOOKS - 1) / VHSM_MAPPING_LOOKS;
+	for (i = 0; i < due && (i < least || now_us() - began < us); i++)
+		renew_oldest(m);
+}
+
+void vhsm_guest_memory_look_end(struct vhsm_guest_memory *m)
+{
+	m->looking = false;
 }
 
 uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *m)

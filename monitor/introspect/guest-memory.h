@@ -52,6 +52,16 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_target(uint32_t domid,
 							uint64_t frames,
 							char *why);
 
+/*
+ * How many guest frames are looked at in a PVH or HVM guest that may have so
+ * many pages, on a host with so many: its memory, the hole below 4 GiB, and
+ * VHSM_FRAMES_SLACK for what the toolstack adds (256 MiB).  A guest may put
+ * pages beyond, and then they are not looked at.
+ */
+#define VHSM_FRAMES_HOLE	(UINT64_C(1) << 20)
+#define VHSM_FRAMES_SLACK	(UINT64_C(1) << 16)
+uint64_t vhsm_guest_frames_max(uint64_t pages, uint64_t host_pages);
+
 /* One more than the highest guest frame number there may be; 0 for a PV guest,
  * which has no pages by number. */
 uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *);
@@ -79,6 +89,18 @@ uint64_t vhsm_guest_memory_next(struct vhsm_guest_memory *, uint64_t gfn);
  * are there (buf is then undefined). */
 int vhsm_guest_memory_read(struct vhsm_guest_memory *, uint64_t address,
 			   void *buf, size_t len);
+
+/*
+ * Around every look at a guest that stays open, for a mapping shows the frame
+ * that was there when it was made, and a guest may put another in its place.
+ * Begin maps anew what the look before used, what was mapped longest ago first:
+ * at least 1 / VHSM_MAPPING_LOOKS of it, and on until us microseconds are over.
+ * And no page is handed out, in a look or between two, whose mapping was made
+ * VHSM_MAPPING_LOOKS or more looks ago.
+ */
+#define VHSM_MAPPING_LOOKS	8u
+void vhsm_guest_memory_look_begin(struct vhsm_guest_memory *, uint64_t us);
+void vhsm_guest_memory_look_end(struct vhsm_guest_memory *);
 
 /* Unmaps what is kept, so that frames which the guest gave back can go, and
  * ones that it exchanged (or an image that was written) are seen as they are. */

@@ -14,8 +14,10 @@
 #include "guest-memory.h"
 #include "run.h"
 
-/* Mappings are given up by and by, so that frames which the guest gave back do
- * not stay with it for ever: none is older than 64 sweeps. */
+/* Mappings that no sweep uses are given up by and by, so that frames which the
+ * guest gave back do not stay with it for ever: none is older than 64 sweeps.
+ * Those in use are made anew, all of them if this long suffices. */
+#define RENEW_US	5000u
 #define FORGET_EVERY	4u
 #define FORGET_SHARE	8u
 
@@ -173,6 +175,7 @@ void guest_sweep(struct guest *g, const struct vhsm_sweep_order *o,
 	memset(v, 0, sizeof(*v));
 	v->number = o->number;
 	*found = false;
+	vhsm_guest_memory_look_begin(g->memory, RENEW_US);
 	r = look_at_kernel(g, o, why);
 	if (r) {
 		snprintf(v->error, sizeof(v->error), "%s",
@@ -186,6 +189,7 @@ void guest_sweep(struct guest *g, const struct vhsm_sweep_order *o,
 		    -EFAULT)
 			g->kernel_known = false;
 	}
+	vhsm_guest_memory_look_end(g->memory);
 	if (o->number % FORGET_EVERY == 0)
 		vhsm_guest_memory_forget_oldest(g->memory, FORGET_SHARE);
 	v->cpu_us = process_cpu_us();

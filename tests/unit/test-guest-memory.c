@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test-guest-memory.c - pages of a guest: what is kept of them, and how much;
- * images with holes, and ones that are cut short meanwhile.
+ * test-guest-memory.c - pages of a guest: what is kept of them, how much, and
+ * for how long.
  */
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include "guest-memory-backend.h"
 
 #define PAGE VHSM_GUEST_PAGE_SIZE
-#define IMAGE_CHUNKS 520u		/* of an image; 512 are kept */
 
 /* A made-up kind of memory: every frame but some is there, and says its own
  * number; counts what is asked of it. */
@@ -23,6 +21,8 @@ struct fake {
 	uint64_t missing;		/* the one frame that is not there */
 	uint64_t hole, hole_end;	/* nor are these; the end is there */
 	unsigned loads, loaded, loaded_most;
+	uint64_t version;		/* in a frame's second word */
+	bool slow;			/* a load takes a while */
 };
 
 static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
@@ -32,6 +32,8 @@ static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
 	unsigned i;
 
 	f->loads++;
+	if (f->slow)
+		usleep(2000);
 	if (first >= f->hole && first + count <= f->hole_end)
 		return 0;
 	*bytes = calloc(count, PAGE);
@@ -39,6 +41,8 @@ static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
 		uint64_t gfn = first + i;
 
 		memcpy(*bytes + i * PAGE, &gfn, sizeof(gfn));
+		memcpy(*bytes + i * PAGE + sizeof(gfn), &f->version,
+		       sizeof(f->version));
 		if (gfn != f->missing &&
 		    (gfn < f->hole || gfn >= f->hole_end))
 			present[i / 64] |= UINT64_C(1) << (i % 64);
@@ -161,6 +165,116 @@ START_TEST(forgotten_pages_are_let_go)
 	vhsm_guest_memory_forget_oldest(m, 4);
 	ck_assert_uint_eq(number_at(m, 5), 5);
 	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+static uint64_t version_at(struct vhsm_guest_memory *m, uint64_t gfn)
+{
+	const uint8_t *page = vhsm_guest_memory_page(m, gfn);
+	uint64_t version;
+
+	ck_assert_ptr_nonnull(page);
+	memcpy(&version, page + sizeof(gfn), sizeof(version));
+	return version;
+}
+
+/* A look at the first frames of so many chunks: how many were as they are. */
+static unsigned look(struct fake *f, unsigned chunks, uint64_t us)
+{
+	unsigned i, right = 0;
+
+	vhsm_guest_memory_look_begin(&f->base, us);
+	for (i = 0; i < chunks; i++)
+		right += version_at(&f->base, 4 * i) == f->version;
+	vhsm_guest_memory_look_end(&f->base);
+	return right;
+}
+
+START_TEST(a_frame_that_was_exchanged_is_seen_at_the_next_look)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+
+	ck_assert_uint_eq(look(&f, 5, 1000000), 5);
+	f.version = 1;
+	ck_assert_uint_eq(version_at(m, 0), 0);
+	ck_assert_uint_eq(look(&f, 5, 1000000), 5);
+	ck_assert_uint_eq(f.loads, 10);
+	ck_assert_uint_eq(f.loaded, 5);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(what_costs_too_much_is_seen_a_part_at_each_look)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	unsigned i, right = 0;
+
+	ck_assert_uint_eq(look(&f, 8, 0), 8);
+	f.slow = true;
+	f.version = 1;
+	for (i = 0; i < VHSM_MAPPING_LOOKS; i++) {
+		unsigned before = right, loads = f.loads;
+
+		right = look(&f, 8, 0);
+		ck_assert_uint_eq(right, before + 1);
+		ck_assert_uint_eq(f.loads, loads + 1);
+	}
+	ck_assert_uint_eq(right, 8);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(no_look_and_nobody_between_gets_an_older_mapping)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+	unsigned i;
+
+	version_at(m, 4 * 7);		/* no look uses it */
+	f.version = 1;
+	for (i = 1; i < VHSM_MAPPING_LOOKS; i++) {
+		look(&f, 2, 0);
+		ck_assert_uint_eq(version_at(m, 4 * 7), 0);
+	}
+	look(&f, 2, 0);
+	ck_assert_uint_eq(version_at(m, 4 * 7), 1);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(only_what_looks_use_is_made_anew)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open(&f);
+
+	look(&f, 2, 1000000);
+	version_at(m, 4 * 5);
+	version_at(m, 4 * 6);
+	ck_assert_uint_eq(f.loads, 4);
+	look(&f, 2, 1000000);
+	ck_assert_uint_eq(f.loads, 6);
+	/* A frame that is gone meanwhile is not there, and is no error. */
+	f.hole_end = 8;
+	vhsm_guest_memory_look_begin(m, 1000000);
+	ck_assert_ptr_null(vhsm_guest_memory_page(m, 0));
+	vhsm_guest_memory_look_end(m);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.loaded, 0);
+}
+END_TEST
+
+START_TEST(a_guest_does_not_say_how_many_frames_are_looked_at)
+{
+	const uint64_t more = VHSM_FRAMES_HOLE + VHSM_FRAMES_SLACK;
+
+	ck_assert_uint_eq(vhsm_guest_frames_max(65536, 1 << 20), 65536 + more);
+	/* No more than the host has, whatever the toolstack says. */
+	ck_assert_uint_eq(vhsm_guest_frames_max(UINT64_MAX, 1 << 20),
+			  (1 << 20) + more);
+	ck_assert_uint_eq(vhsm_guest_frames_max(UINT64_MAX, UINT64_MAX),
+			  UINT64_MAX);
 }
 END_TEST
 
@@ -368,166 +482,6 @@ START_TEST(holes_are_forgotten_like_what_is_kept)
 }
 END_TEST
 
-/* --- images --- */
-
-static char path[] = "/tmp/test-guest-memory.XXXXXX";
-
-/* Pages 1 and 300 hold a letter each; all else is a hole. */
-static int make_image(void)
-{
-	char letters[PAGE];
-	int fd;
-
-	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	memset(letters, 'a', sizeof(letters));
-	ck_assert_int_eq(pwrite(fd, letters, PAGE, 1 * PAGE), PAGE);
-	memset(letters, 'b', sizeof(letters));
-	ck_assert_int_eq(pwrite(fd, letters, PAGE, 300 * PAGE), PAGE);
-	ck_assert_int_eq(ftruncate(fd, 1000 * PAGE), 0);
-	return fd;
-}
-
-static struct vhsm_guest_memory *open_image(void)
-{
-	char why[VHSM_MEMORY_WHY_LEN] = "";
-	struct vhsm_guest_memory *m = vhsm_guest_memory_open_image(path, why);
-
-	ck_assert_msg(m, "%s", why);
-	return m;
-}
-
-static int count_pages(uint64_t address, const uint8_t *bytes, size_t len,
-		       void *arg)
-{
-	(void)address;
-	(void)bytes;
-	*(uint64_t *)arg += len / PAGE;
-	return 0;
-}
-
-START_TEST(hole_of_an_image_reads_as_zeros_and_is_not_visited)
-{
-	int fd = make_image();
-	struct vhsm_guest_memory *m = open_image();
-	struct vhsm_memory_stats stats;
-	char why[VHSM_MEMORY_WHY_LEN], text[2];
-	uint64_t pages = 0;
-
-	ck_assert_uint_eq(vhsm_guest_memory_frames(m), 1000);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 1)[PAGE - 1], 'a');
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[0], 'b');
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 0)[0], 0);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 299)[PAGE - 1], 0);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 999)[0], 0);
-	ck_assert_ptr_null(vhsm_guest_memory_page(m, 1000));
-	ck_assert_int_eq(vhsm_guest_memory_read(m, 300 * PAGE - 1, text, 2),
-			 0);
-	ck_assert_int_eq(text[0], 0);
-	ck_assert_int_eq(text[1], 'b');
-	ck_assert_int_eq(vhsm_guest_memory_walk(m, count_pages, &pages, &stats,
-						why), 0);
-	ck_assert_uint_eq(pages, stats.pages);
-	ck_assert_uint_ge(pages, 2);
-	vhsm_guest_memory_close(&m);
-	close(fd);
-	unlink(path);
-}
-END_TEST
-
-START_TEST(image_cut_short_meanwhile_is_no_crash)
-{
-	int fd = make_image();
-	struct vhsm_guest_memory *m = open_image();
-	struct vhsm_memory_stats stats;
-	char why[VHSM_MEMORY_WHY_LEN];
-	uint64_t sum = 0;
-
-	ck_assert_ptr_nonnull(vhsm_guest_memory_page(m, 300));
-	ck_assert_int_eq(ftruncate(fd, 100), 0);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[7], 'b');
-	vhsm_guest_memory_forget(m);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[7], 0);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 1)[0], 0);
-	ck_assert_int_eq(vhsm_guest_memory_walk(m, count_visit, &sum, &stats,
-						why), 0);
-	vhsm_guest_memory_close(&m);
-	close(fd);
-	unlink(path);
-}
-END_TEST
-
-START_TEST(last_page_of_an_odd_image_ends_in_zeros)
-{
-	int fd = make_image();
-	struct vhsm_guest_memory *m;
-
-	ck_assert_int_eq(ftruncate(fd, 300 * PAGE + 10), 0);
-	m = open_image();
-	ck_assert_uint_eq(vhsm_guest_memory_frames(m), 301);
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[9], 'b');
-	ck_assert_int_eq(vhsm_guest_memory_page(m, 300)[10], 0);
-	vhsm_guest_memory_close(&m);
-	close(fd);
-	unlink(path);
-}
-END_TEST
-
-/* What is read in a walk, at any place; the walk has a chunk of its own. */
-static int read_far(uint64_t address, const uint8_t *bytes, size_t len,
-		    void *arg)
-{
-	struct vhsm_guest_memory *m = arg;
-	uint64_t i;
-
-	(void)len;
-	if (address % (64 * PAGE))
-		return 0;
-	for (i = 0; i < IMAGE_CHUNKS; i += 7)
-		ck_assert_int_eq(vhsm_guest_memory_page(m, i * 64)[0],
-				 (uint8_t)(i % 251 + 1));
-	ck_assert_int_eq(bytes[0], address / PAGE / 64 % 251 + 1);
-	return 0;
-}
-
-START_TEST(image_longer_than_what_is_kept_is_read_right)
-{
-	struct vhsm_memory_stats stats;
-	char why[VHSM_MEMORY_WHY_LEN];
-	struct vhsm_guest_memory *m;
-	uint8_t page[PAGE] = { 0 };
-	int fd = make_image();
-	uint64_t i;
-
-	for (i = 0; i < IMAGE_CHUNKS; i++) {
-		page[0] = (uint8_t)(i % 251 + 1);
-		ck_assert_int_eq(pwrite(fd, page, PAGE,
-					(off_t)(i * 64 * PAGE)), PAGE);
-	}
-	m = open_image();
-	for (i = 0; i < 2 * IMAGE_CHUNKS; i++)
-		ck_assert_int_eq(
-			vhsm_guest_memory_page(m, i % IMAGE_CHUNKS * 64)[0],
-			(uint8_t)(i % IMAGE_CHUNKS % 251 + 1));
-	ck_assert_int_eq(ftruncate(fd, IMAGE_CHUNKS * 64 * PAGE), 0);
-	ck_assert_int_eq(vhsm_guest_memory_walk(m, read_far, m, &stats, why),
-			 0);
-	ck_assert_uint_ge(stats.pages, IMAGE_CHUNKS);
-	vhsm_guest_memory_close(&m);
-	close(fd);
-	unlink(path);
-}
-END_TEST
-
-static void add_images(TCase *t)
-{
-	tcase_add_test(t, hole_of_an_image_reads_as_zeros_and_is_not_visited);
-	tcase_add_test(t, image_cut_short_meanwhile_is_no_crash);
-	tcase_add_test(t, last_page_of_an_odd_image_ends_in_zeros);
-	tcase_add_test(t, image_longer_than_what_is_kept_is_read_right);
-}
-
 int main(void)
 {
 	Suite *s = suite_create("guest-memory");
@@ -539,6 +493,11 @@ int main(void)
 	tcase_add_test(t, kept_page_is_not_loaded_again);
 	tcase_add_test(t, longest_unused_makes_room);
 	tcase_add_test(t, forgotten_pages_are_let_go);
+	tcase_add_test(t, a_frame_that_was_exchanged_is_seen_at_the_next_look);
+	tcase_add_test(t, what_costs_too_much_is_seen_a_part_at_each_look);
+	tcase_add_test(t, no_look_and_nobody_between_gets_an_older_mapping);
+	tcase_add_test(t, only_what_looks_use_is_made_anew);
+	tcase_add_test(t, a_guest_does_not_say_how_many_frames_are_looked_at);
 	tcase_add_test(t, frame_that_appears_is_found);
 	tcase_add_test(t, addresses_past_the_end_are_not_there);
 	tcase_add_test(t, walk_visits_all_but_what_is_missing);
@@ -547,7 +506,6 @@ int main(void)
 	tcase_add_test(t, a_hole_pushes_out_nothing);
 	tcase_add_test(t, frame_that_appears_in_a_hole_is_found);
 	tcase_add_test(t, holes_are_forgotten_like_what_is_kept);
-	add_images(t);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
