@@ -171,6 +171,13 @@ static void gate_tell(struct vhsm_watched *w, const struct vhsm_key_gate *gate,
 
 void vhsm_keys_decide(struct vhsm_key_gate *gate, const struct vhsm_watched *w)
 {
+	if (w->stopped) {
+		*gate = (struct vhsm_key_gate){
+			.level = VHSM_GATE_FULL, .unwatched = true,
+			.reason = "the watch was ended by an admin",
+		};
+		return;
+	}
 	vhsm_ladder_gate(gate, &w->policy, &w->incident, &w->watch,
 			 vhsm_now_ms());
 	if (!w->mixed)
@@ -237,26 +244,6 @@ void vhsm_keys_again(void *arg)
 	struct vhsm_watched *w;
 
 	LIST_FOREACH(w, &r->guests, link)
-		if (w->domain.domid && !w->stopped)
+		if (w->domain.domid)
 			vhsm_keys_gate(w, NULL, 0);
-}
-
-static void on_unwatched(void *arg, json_t *result, const char *code,
-			 const char *error)
-{
-	(void)arg;
-	if (!result && (!code || strcmp(code, "not-found")))
-		vhsm_log(LOG_ERR, "the broker was not told that a watch "
-			 "ended: %s", error);
-}
-
-void vhsm_keys_unwatched(struct vhsm_watched *w)
-{
-	const struct vhsm_key_gate gate = {
-		.level = VHSM_GATE_FULL,
-		.unwatched = true,
-		.reason = "the watch was ended by an admin",
-	};
-
-	gate_tell(w, &gate, on_unwatched, NULL);
 }

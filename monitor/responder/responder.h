@@ -271,8 +271,6 @@ void vhsm_keys_gate(struct vhsm_watched *, const char *uid,
 void vhsm_keys_revoke(struct vhsm_watched *, const char *uid);
 /* The broker is there again and has forgotten. */
 vhsm_rpc_connected vhsm_keys_again;
-/* A watch ended: keys no longer depend on one. */
-void vhsm_keys_unwatched(struct vhsm_watched *);
 
 /* --- state.c --- */
 

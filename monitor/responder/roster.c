@@ -317,7 +317,7 @@ int vhsm_roster_stop(struct vhsm_watched *w, char *why)
 	w->by_admin = false;
 	w->stopped = true;
 	vhsm_watched_step(w, VHSM_GONE, false);
-	vhsm_keys_unwatched(w);
+	vhsm_keys_gate(w, NULL, 0);
 	vhsm_state_save(w->responder);
 	return 0;
 }

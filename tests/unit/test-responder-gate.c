@@ -35,6 +35,13 @@ START_TEST(an_admin_who_ends_a_watch_says_so)
 	until(gate_unwatched);
 	ck_assert_int_eq(valid_ms, -1);
 	ck_assert_int_eq(gate_domid, 5);
+	/* Also to a broker that shut them because a device demands a lease. */
+	broker_stop();
+	run_for(100);
+	gate_unwatched = false;
+	broker_start();
+	until(gate_unwatched);
+	ck_assert_int_eq(valid_ms, -1);
 }
 END_TEST
 
