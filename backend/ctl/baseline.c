@@ -205,6 +205,9 @@ static enum ctl_exit remove_one(const struct ctl_args *args)
 	r = vhsm_baseline_remove(ctl_baseline_store(args), args->operand, why);
 	if (r)
 		return ctl_baseline_failed(r, why);
+	if (args->json)
+		return ctl_print_json(json_pack("{s:s}", "baseline",
+						args->operand));
 	printf("%s removed\n", args->operand);
 	return CTL_OK;
 }
@@ -251,8 +254,8 @@ const struct ctl_command ctl_baseline_commands[] = {
 	  "baseline revoke --domain DOMAIN [NAME]\n\n"
 	  "Takes back a domain's approval of a baseline, or all it has.\n",
 	  revoke_one },
-	{ "baseline", "remove", " store yes ", "NAME",
-	  "baseline remove NAME [--yes]\n\n"
+	{ "baseline", "remove", " store yes json ", "NAME",
+	  "baseline remove NAME [--yes] [--json]\n\n"
 	  "Removes a baseline.\n", remove_one },
 	{ 0 }
 };

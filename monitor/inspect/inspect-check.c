@@ -178,9 +178,7 @@ static void print_json(struct check_run *run)
 			 vhsm_reference_release(run->reference), "clean",
 			 run->verdict.clean, "findings", run->findings,
 			 "checks", runs);
-	json_dumpf(json, stdout, 0);
-	putchar('\n');
-	json_decref(json);
+	inspect_print_json(json);
 }
 
 static void print(const struct check_run *run)
@@ -248,16 +246,33 @@ out:
 	return code;
 }
 
-enum exit_code inspect_checks(void)
+static json_t *check_json(const struct vhsm_check_info *info)
+{
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "name", info->name,
+			 "cadence", info->cadence == VHSM_CADENCE_FULL ?
+				"full" : "quick",
+			 "severity_id", (int)info->severity,
+			 "technique", info->technique,
+			 "technique_name", info->technique_name,
+			 "title", info->title);
+}
+
+enum exit_code inspect_checks(const struct options *o)
 {
 	const struct vhsm_check *const *check;
+	json_t *list = json_array();
 
 	for (check = vhsm_checks; *check; check++) {
 		const struct vhsm_check_info *info =
 			vhsm_check_by_number((*check)->number);
 
-		printf("%-18s %-10s %s\n", info->name, info->technique,
-		       info->title);
+		json_array_append_new(list, check_json(info));
+		if (!o->json)
+			printf("%-18s %-10s %s\n", info->name,
+			       info->technique, info->title);
 	}
+	if (o->json)
+		inspect_print_json(json_incref(list));
+	json_decref(list);
 	return EXIT_CLEAN;
 }

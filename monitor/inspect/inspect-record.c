@@ -3,6 +3,7 @@
  * inspect-record.c - vhsm-inspect record.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,29 @@ static void name_domain(struct vhsm_recording *recording, const char *name)
 			recording->domain[i] = '?';
 }
 
+static void recorded_print(const struct options *o,
+			   const struct vhsm_recording *recording)
+{
+	json_t *json;
+
+	if (!o->json) {
+		printf("%s: %llu pages of %s, %llu unreadable; registers of %u"
+		       " vCPUs in %s.json\n", o->out,
+		       (unsigned long long)recording->stats.pages,
+		       recording->domain,
+		       (unsigned long long)recording->stats.unreadable,
+		       recording->vcpu_count, o->out);
+		return;
+	}
+	json = json_pack("{s:s, s:s, s:I, s:I, s:i, s:b}", "out", o->out,
+			 "domain", recording->domain, "pages",
+			 (json_int_t)recording->stats.pages, "unreadable",
+			 (json_int_t)recording->stats.unreadable, "vcpus",
+			 (int)recording->vcpu_count, "paused",
+			 recording->paused);
+	inspect_print_json(json);
+}
+
 enum exit_code inspect_record(const struct options *o)
 {
 	char why[INSPECT_WHY_LEN] = "";
@@ -88,12 +112,7 @@ enum exit_code inspect_record(const struct options *o)
 	else
 		r = vhsm_record_write(&recording, source.memory, o->out, why);
 	if (!r)
-		printf("%s: %llu pages of %s, %llu unreadable; registers of %u"
-		       " vCPUs in %s.json\n", o->out,
-		       (unsigned long long)recording.stats.pages,
-		       recording.domain,
-		       (unsigned long long)recording.stats.unreadable,
-		       recording.vcpu_count, o->out);
+		recorded_print(o, &recording);
 	source_close(&source);
 out:
 	if (r)

@@ -3,6 +3,8 @@
  * inspect.c - vhsm-inspect: looks into a guest once, by hand, with what the
  * monitor looks with all the time.
  */
+#include <config.h>
+
 #include "inspect.h"
 
 #include <errno.h>
@@ -11,11 +13,11 @@
 #include <string.h>
 
 static const char usage[] =
-"usage: vhsm-inspect record --domain NAME|ID --out FILE [--pause]\n"
+"usage: vhsm-inspect record --domain NAME|ID --out FILE [--pause] [--json]\n"
 "       vhsm-inspect info SOURCE (--baseline DIR | --reference FILE) [--json]\n"
 "       vhsm-inspect check SOURCE (--baseline DIR | --reference FILE)\n"
 "                          [--checks NAME,...] [--json]\n"
-"       vhsm-inspect checks\n"
+"       vhsm-inspect checks [--json]\n"
 "\n"
 "Looks into a guest once.\n"
 "\n"
@@ -33,10 +35,12 @@ static const char usage[] =
 "  -c, --checks NAME,... only these checks\n"
 "  -o, --out FILE        must not exist\n"
 "  -p, --pause           the guest stands still while it is recorded\n"
-"  -j, --json            print one JSON object\n"
+"  -j, --json            print JSON\n"
 "  -h, --help            print this\n"
+"  -V, --version         print the version\n"
 "\n"
-"Exit status: 0 done, nothing found; 1 failed; 4 check found something.\n";
+"Exit status: 0 done, nothing found; 1 failed; 2 not understood; 4 check found\n"
+"something.\n";
 
 static int complain(const char *text)
 {
@@ -65,7 +69,7 @@ static int options_check(const struct options *o)
 	return 0;
 }
 
-/* 0, -EINVAL after saying why, or 1 when help was asked for. */
+/* 0, -EINVAL after saying why, or the letter of what was to be printed. */
 static int options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -78,11 +82,12 @@ static int options_read(struct options *o, int argc, char **argv)
 		{ "pause", no_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:i:b:r:c:o:pjh", options,
+	while ((c = getopt_long(argc, argv, "d:i:b:r:c:o:pjhV", options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'd': o->domain = optarg; break;
@@ -93,7 +98,8 @@ static int options_read(struct options *o, int argc, char **argv)
 		case 'o': o->out = optarg; break;
 		case 'p': o->pause = true; break;
 		case 'j': o->json = true; break;
-		case 'h': return 1;
+		case 'h':
+		case 'V': return c;
 		default: return -EINVAL;
 		}
 	}
@@ -105,24 +111,32 @@ static int options_read(struct options *o, int argc, char **argv)
 	return options_check(o);
 }
 
+void inspect_print_json(json_t *json)
+{
+	json_dumpf(json, stdout, 0);
+	putchar('\n');
+	json_decref(json);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	int r;
 
 	r = options_read(&o, argc, argv);
-	if (r == 1) {
-		fputs(usage, stdout);
+	if (r > 0) {
+		fputs(r == 'h' ? usage : "vhsm-inspect " PACKAGE_VERSION "\n",
+		      stdout);
 		return EXIT_CLEAN;
 	}
 	if (r) {
 		fputs("Try vhsm-inspect --help.\n", stderr);
-		return EXIT_FAILED;
+		return EXIT_USAGE;
 	}
 	if (!strcmp(o.command, "record"))
 		return inspect_record(&o);
 	if (!strcmp(o.command, "info"))
 		return inspect_info(&o);
 	return !strcmp(o.command, "check") ? inspect_check(&o) :
-					     inspect_checks();
+					     inspect_checks(&o);
 }

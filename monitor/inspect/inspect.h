@@ -6,6 +6,7 @@
 #ifndef INSPECT_H
 #define INSPECT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <xenctrl.h>
 
@@ -16,6 +17,7 @@
 enum exit_code {
 	EXIT_CLEAN = 0,
 	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
 	EXIT_FINDINGS = 4,
 };
 
@@ -48,9 +50,12 @@ void source_close(struct source *);
 /* The reference that --reference or --baseline names; NULL with why. */
 struct vhsm_reference *source_reference(const struct options *, char *why);
 
+/* One line; json is stolen. */
+void inspect_print_json(json_t *json);
+
 enum exit_code inspect_record(const struct options *);
 enum exit_code inspect_info(const struct options *);
 enum exit_code inspect_check(const struct options *);
-enum exit_code inspect_checks(void);
+enum exit_code inspect_checks(const struct options *);
 
 #endif /* INSPECT_H */

@@ -7,6 +7,8 @@
  * a control string that is found proves the very search that found no secret.
  * The tool never has a secret's bytes.  It reports, it does not react.
  */
+#include <config.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -47,6 +49,7 @@ static const char usage[] =
 "                           trusted; at least 16 bytes\n"
 "  -j, --json               print the result as one JSON object\n"
 "  -h, --help               print this\n"
+"  -V, --version            print the version\n"
 "\n"
 "Exit status: 0 nothing found, 1 a secret was found, 2 failed,\n"
 "3 a control string was not found.\n";
@@ -75,7 +78,7 @@ static int options_check(const struct options *o)
 	return 0;
 }
 
-/* 0, -EINVAL after saying why, or 1 when help was asked for. */
+/* 0, -EINVAL after saying why, or the letter of what was to be printed. */
 static int options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -85,11 +88,12 @@ static int options_read(struct options *o, int argc, char **argv)
 		{ "control", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:i:f:c:jh", options,
+	while ((c = getopt_long(argc, argv, "d:i:f:c:jhV", options,
 				NULL)) != -1) {
 		if (c == 'd')
 			o->domain = optarg;
@@ -101,8 +105,8 @@ static int options_read(struct options *o, int argc, char **argv)
 			o->control[o->controls++] = optarg;
 		else if (c == 'j')
 			o->json = true;
-		else if (c == 'h')
-			return 1;
+		else if (c == 'h' || c == 'V')
+			return c;
 		else
 			return -EINVAL;
 	}
@@ -228,8 +232,9 @@ int main(int argc, char **argv)
 	if (!o.control)
 		return EXIT_FAILED;
 	r = options_read(&o, argc, argv);
-	if (r == 1) {
-		fputs(usage, stdout);
+	if (r > 0) {
+		fputs(r == 'h' ? usage :
+		      "vhsm-memsearch " PACKAGE_VERSION "\n", stdout);
 		code = EXIT_NONE_FOUND;
 	} else if (r) {
 		fputs("Try vhsm-memsearch --help.\n", stderr);

@@ -95,6 +95,7 @@ is a_changed_file_is_named says 'reference is not the file of its manifest'
 is a_changed_baseline_is_not_approved ctl 4 approve --domain $uuid web
 is list_tells_of_the_problem ctl 0 list
 is list_names_the_file says 'reference is not the file'
-is remove ctl 0 remove --yes web
+is remove ctl 0 remove --yes web --json
+is remove_as_json json "d == {'baseline': 'web'}"
 is remove_of_none_is_an_error ctl 1 remove --yes web
 exit $failed

@@ -157,22 +157,40 @@ START_TEST(wrong_options_are_explained)
 	static const char *const wrong[] = {
 		"", "nonsense", "info", "info -i x", "info -r x",
 		"info -i x -d y -r z", "check -i x -r y -b z", "record -d x",
-		"record -o x", "record -i x -o y", "check -i /nonesuch -r x",
-		"info check", "--nonsense",
+		"record -o x", "record -i x -o y", "info check", "--nonsense",
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		ck_assert_msg(run(wrong[i]) == 1, "%s", wrong[i]);
+		ck_assert_msg(run(wrong[i]) == 2, "%s", wrong[i]);
 		ck_assert_msg(strstr(output, "vhsm-inspect: "), "%s: %s",
 			      wrong[i], output);
 	}
+	ck_assert_int_eq(run("check -i /nonesuch -r x"), 1);
 	record();
 	ck_assert_int_eq(run_on_image("check", "-c no-such-check"), 1);
 	ck_assert_ptr_nonnull(strstr(output, "no-such-check"));
 	ck_assert_int_eq(run("--help"), 0);
+	ck_assert_int_eq(run("--version"), 0);
+	ck_assert_ptr_nonnull(strstr(output, "vhsm-inspect 0"));
+}
+END_TEST
+
+START_TEST(checks_are_listed_in_words_and_for_scripts)
+{
+	json_t *json;
+
 	ck_assert_int_eq(run("checks"), 0);
-	ck_assert_ptr_nonnull(strstr(output, "kernel-text"));
+	ck_assert_ptr_nonnull(strstr(output, "kernel-text        T1014 "));
+	ck_assert_int_eq(run("checks --json"), 0);
+	json = json_loads(output, 0, NULL);
+	ck_assert_msg(json, "%s", output);
+	ck_assert_uint_eq(json_array_size(json), 14);
+	ck_assert_str_eq(json_string_value(json_object_get(
+		json_array_get(json, 0), "name")), "kernel-text");
+	ck_assert_int_eq(json_integer_value(json_object_get(
+		json_array_get(json, 0), "severity_id")), 5);
+	json_decref(json);
 }
 END_TEST
 
@@ -194,6 +212,7 @@ int main(void)
 	tcase_add_test(t, check_that_cannot_read_is_no_approval);
 	tcase_add_test(t, another_kernel_is_an_error);
 	tcase_add_test(t, wrong_options_are_explained);
+	tcase_add_test(t, checks_are_listed_in_words_and_for_scripts);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);

@@ -82,4 +82,6 @@ ok a_short_control_exits_2 exits 2 -i "$dir/clean" -f "$dir/fp" -c short
 ok no_target_exits_2 exits 2 -f "$dir/fp"
 ok two_targets_exit_2 exits 2 -i "$dir/clean" -d web -f "$dir/fp"
 ok help_exits_0 exits 0 --help
+ok version_exits_0 exits 0 --version
+ok version_names_the_program grep -q '^vhsm-memsearch [0-9]' "$dir/out"
 exit $failed
