@@ -179,13 +179,16 @@ END_TEST
 START_TEST(checks_are_listed_in_words_and_for_scripts)
 {
 	json_t *json;
+	size_t lines = 0;
 
 	ck_assert_int_eq(run("checks"), 0);
 	ck_assert_ptr_nonnull(strstr(output, "kernel-text        T1014 "));
+	for (const char *p = output; (p = strchr(p, '\n')); p++)
+		lines++;
 	ck_assert_int_eq(run("checks --json"), 0);
 	json = json_loads(output, 0, NULL);
 	ck_assert_msg(json, "%s", output);
-	ck_assert_uint_eq(json_array_size(json), 14);
+	ck_assert_uint_eq(json_array_size(json), lines);
 	ck_assert_str_eq(json_string_value(json_object_get(
 		json_array_get(json, 0), "name")), "kernel-text");
 	ck_assert_int_eq(json_integer_value(json_object_get(
