@@ -54,12 +54,6 @@ static const char *const lease_names[] = {
 	[VHSM_LEASE_STATE_STALE] = "stale",
 };
 
-const char *vhsm_gate_level_name(uint32_t level)
-{
-	return level < sizeof(level_names) / sizeof(level_names[0]) ?
-		level_names[level] : NULL;
-}
-
 int vhsm_gate_level_parse(const char *text, enum vhsm_gate_level *level)
 {
 	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]);

@@ -86,8 +86,7 @@ const char *vhsm_guest_lease(const struct vhsm_guest *guest);
  * latest reason. */
 void vhsm_guest_describe(const struct vhsm_guest *guest, json_t *json);
 
-/* "full" ...; NULL for none.  And back: -EINVAL. */
-const char *vhsm_gate_level_name(uint32_t level);
+/* Of "full" ...: 0, or -EINVAL. */
 int vhsm_gate_level_parse(const char *text, enum vhsm_gate_level *level);
 
 /*

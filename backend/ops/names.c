@@ -30,50 +30,37 @@ static const struct {
 static const struct {
 	uint16_t status;
 	const char *name;
-	const char *text;
 } statuses[] = {
-	{ VHSM_S_OK, "ok", "success" },
-	{ VHSM_S_BAD_OP, "bad-op", "no such operation in this version" },
-	{ VHSM_S_BAD_MECHANISM, "bad-mechanism",
-	  "no such mechanism, or not for this operation" },
-	{ VHSM_S_BAD_FLAGS, "bad-flags",
-	  "a flag is unknown, or not for this operation" },
-	{ VHSM_S_BAD_RESERVED, "bad-reserved", "a reserved field is not zero" },
-	{ VHSM_S_BAD_SEGMENT, "bad-segment",
-	  "a segment is outside the pool, or not for this operation" },
-	{ VHSM_S_OVERLAP, "overlap", "segments overlap" },
-	{ VHSM_S_BAD_LENGTH, "bad-length",
-	  "a length this operation does not take" },
-	{ VHSM_S_TOO_LARGE, "too-large", "larger than the device allows" },
-	{ VHSM_S_TOO_SMALL, "too-small", "the output has too little room" },
-	{ VHSM_S_BAD_NAME, "bad-name", "not a valid key name" },
-	{ VHSM_S_NO_KEY, "no-key", "no key of this name for this domain" },
-	{ VHSM_S_BAD_HANDLE, "bad-handle",
-	  "not a key handle of this connection" },
-	{ VHSM_S_NOT_PERMITTED, "not-permitted",
-	  "the key may not be used for this" },
-	{ VHSM_S_WRONG_TYPE, "wrong-type",
-	  "the key is of another type than the mechanism needs" },
-	{ VHSM_S_DISABLED, "disabled", "the key is disabled" },
-	{ VHSM_S_REVOKED, "revoked", "the key is revoked" },
-	{ VHSM_S_BAD_SIGNATURE, "bad-signature",
-	  "the signature or MAC does not match" },
-	{ VHSM_S_BAD_TAG, "bad-tag",
-	  "authentication failed: wrong key, or the data was changed" },
-	{ VHSM_S_QUOTA, "quota", "a limit of use is reached" },
-	{ VHSM_S_NOT_FOUND, "not-found", "there is nothing to cancel" },
-	{ VHSM_S_NO_VERSION, "no-version", "the key has no such version" },
-	{ VHSM_S_UNAPPROVED, "unapproved", "revoked: guest not approved" },
-	{ VHSM_S_LEASE_STALE, "lease-stale",
-	  "the guest's monitor has not confirmed it recently" },
-	{ VHSM_S_VERIFY_ONLY, "verify-only",
-	  "the guest may only verify and decrypt" },
-	{ VHSM_S_BUSY, "busy", "no room for more outstanding work; try again" },
-	{ VHSM_S_CANCELLED, "cancelled", "cancelled" },
-	{ VHSM_S_GONE, "gone", "the device went away; try again" },
-	{ VHSM_S_THROTTLED, "throttled",
-	  "the guest's rate is limited for now; try again" },
-	{ VHSM_S_INTERNAL, "internal", "the backend failed; see its log" },
+	{ VHSM_S_OK, "ok" },
+	{ VHSM_S_BAD_OP, "bad-op" },
+	{ VHSM_S_BAD_MECHANISM, "bad-mechanism" },
+	{ VHSM_S_BAD_FLAGS, "bad-flags" },
+	{ VHSM_S_BAD_RESERVED, "bad-reserved" },
+	{ VHSM_S_BAD_SEGMENT, "bad-segment" },
+	{ VHSM_S_OVERLAP, "overlap" },
+	{ VHSM_S_BAD_LENGTH, "bad-length" },
+	{ VHSM_S_TOO_LARGE, "too-large" },
+	{ VHSM_S_TOO_SMALL, "too-small" },
+	{ VHSM_S_BAD_NAME, "bad-name" },
+	{ VHSM_S_NO_KEY, "no-key" },
+	{ VHSM_S_BAD_HANDLE, "bad-handle" },
+	{ VHSM_S_NOT_PERMITTED, "not-permitted" },
+	{ VHSM_S_WRONG_TYPE, "wrong-type" },
+	{ VHSM_S_DISABLED, "disabled" },
+	{ VHSM_S_REVOKED, "revoked" },
+	{ VHSM_S_BAD_SIGNATURE, "bad-signature" },
+	{ VHSM_S_BAD_TAG, "bad-tag" },
+	{ VHSM_S_QUOTA, "quota" },
+	{ VHSM_S_NOT_FOUND, "not-found" },
+	{ VHSM_S_NO_VERSION, "no-version" },
+	{ VHSM_S_UNAPPROVED, "unapproved" },
+	{ VHSM_S_LEASE_STALE, "lease-stale" },
+	{ VHSM_S_VERIFY_ONLY, "verify-only" },
+	{ VHSM_S_BUSY, "busy" },
+	{ VHSM_S_CANCELLED, "cancelled" },
+	{ VHSM_S_GONE, "gone" },
+	{ VHSM_S_THROTTLED, "throttled" },
+	{ VHSM_S_INTERNAL, "internal" },
 };
 
 uint16_t vhsm_key_type_from_name(const char *name)
@@ -98,12 +85,4 @@ const char *vhsm_status_name(uint16_t status)
 		if (statuses[i].status == status)
 			return statuses[i].name;
 	return "unknown";
-}
-
-const char *vhsm_status_text(uint16_t status)
-{
-	for (size_t i = 0; i < COUNT(statuses); i++)
-		if (statuses[i].status == status)
-			return statuses[i].text;
-	return "a status this version does not know";
 }

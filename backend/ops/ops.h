@@ -131,7 +131,6 @@ uint32_t vhsm_usages_of_type(uint16_t key_type);
 uint16_t vhsm_key_type_from_name(const char *name);
 const char *vhsm_key_type_name(uint16_t type);
 const char *vhsm_status_name(uint16_t status);	/* "not-permitted" */
-const char *vhsm_status_text(uint16_t status);	/* for people */
 
 /*
  * Fetches every algorithm once.  To be called once, before any other function

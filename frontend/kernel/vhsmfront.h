@@ -269,7 +269,6 @@ extern unsigned int vhsm_param_ring_order;
 extern unsigned int vhsm_param_pool_pages;
 extern unsigned short vhsm_param_rng_quality;
 
-struct vhsm_device *vhsm_device_new(struct xenbus_device *xdev);
 void vhsm_device_get(struct vhsm_device *device);
 void vhsm_device_put(struct vhsm_device *device);
 

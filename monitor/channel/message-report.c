@@ -19,16 +19,15 @@ static json_int_t number(uint64_t n)
 	return (json_int_t)(n > NUMBER_MAX ? NUMBER_MAX : n);
 }
 
-/* monitor: what it may run; else any row of the catalogue. */
-static bool take_check(struct message *m, bool monitor,
-		       const struct vhsm_check_info **info)
+/* One that a monitor may run. */
+static bool take_check(struct message *m, const struct vhsm_check_info **info)
 {
 	char name[32];
 
 	if (!message_text(m, "check", name, sizeof(name)))
 		return false;
 	*info = vhsm_check_by_name(name);
-	if (!*info || (monitor && (*info)->cadence == VHSM_CADENCE_NONE))
+	if (!*info || (*info)->cadence == VHSM_CADENCE_NONE)
 		return message_wrong(m, "check", "names what is no check");
 	return true;
 }
@@ -54,14 +53,14 @@ json_t *vhsm_finding_encode(const struct vhsm_finding *f)
 }
 
 static bool decode_finding(struct vhsm_finding *f, const json_t *untrusted,
-			   bool monitor, char *why)
+			   char *why)
 {
 	const struct vhsm_check_info *info;
 	struct message m;
 
 	memset(f, 0, sizeof(*f));
 	if (!message_open(&m, untrusted, "finding", why) ||
-	    !take_check(&m, monitor, &info))
+	    !take_check(&m, &info))
 		return false;
 	f->check = info->number;
 	return message_text(&m, "object", f->object, sizeof(f->object)) &&
@@ -83,17 +82,11 @@ static bool decode_finding(struct vhsm_finding *f, const json_t *untrusted,
 	       message_end(&m);
 }
 
-int vhsm_finding_from_json(struct vhsm_finding *f, const json_t *untrusted,
-			   char *why)
-{
-	return decode_finding(f, untrusted, false, why) ? 0 : -EPROTO;
-}
-
 int vhsm_finding_decode(struct vhsm_finding *f, const char *untrusted,
 			size_t len, char *why)
 {
 	json_t *json = message_parse(untrusted, len, "finding", why);
-	bool ok = json && decode_finding(f, json, true, why);
+	bool ok = json && decode_finding(f, json, why);
 
 	json_decref(json);
 	return ok ? 0 : -EPROTO;
@@ -139,7 +132,7 @@ static bool decode_run(struct vhsm_check_run *run, const json_t *untrusted,
 	struct message m;
 
 	if (!message_open(&m, untrusted, "verdict's run", why) ||
-	    !take_check(&m, true, &info))
+	    !take_check(&m, &info))
 		return false;
 	run->check = info->number;
 	return message_bool(&m, "finished", &run->finished) &&
@@ -243,7 +236,7 @@ int vhsm_learned_decode(const struct vhsm_check_info **check, json_t **learned,
 	bool ok;
 
 	ok = json && message_open(&m, json, "learned", why) &&
-	     take_check(&m, true, check) &&
+	     take_check(&m, check) &&
 	     message_any(&m, "learned", &value) && message_end(&m);
 	if (ok && !is_printable(value, LEARNED_DEPTH))
 		ok = message_wrong(&m, "learned", "has text that is not "

@@ -126,9 +126,6 @@ int vhsm_sweep_order_decode(struct vhsm_sweep_order *, const char *untrusted,
 json_t *vhsm_finding_encode(const struct vhsm_finding *);
 int vhsm_finding_decode(struct vhsm_finding *, const char *untrusted,
 			size_t len, char *why);
-/* The same from JSON that was parsed before (a stored alert). */
-int vhsm_finding_from_json(struct vhsm_finding *, const json_t *untrusted,
-			   char *why);
 json_t *vhsm_verdict_encode(const struct vhsm_verdict *);
 int vhsm_verdict_decode(struct vhsm_verdict *, const char *untrusted,
 			size_t len, char *why);

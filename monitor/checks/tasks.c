@@ -124,23 +124,6 @@ static struct vhsm_task *find(const struct vhsm_tasks *set,
 	return NULL;
 }
 
-const struct vhsm_task *vhsm_tasks_at(const struct vhsm_tasks *set, uint64_t va)
-{
-	const struct vhsm_task *have, *last = NULL;
-	unsigned slot;
-
-	if (!set->slots)
-		return NULL;
-	for (slot = slot_of(set, va); set->slot[slot];
-	     slot = (slot + 1) & (set->slots - 1)) {
-		have = &set->task[set->slot[slot] - 1];
-		if (have->va == va &&
-		    (!last || have->collection >= last->collection))
-			last = have;
-	}
-	return last;
-}
-
 /* A task was seen at va in the view at work. */
 static int saw(uint64_t va, void *arg)
 {

@@ -60,7 +60,4 @@ void vhsm_tasks_free(struct vhsm_tasks *);
 int vhsm_tasks_collect(struct vhsm_tasks *, const struct vhsm_kernel *,
 		       unsigned views, char *why);
 
-/* The task that was seen last at an address, or NULL. */
-const struct vhsm_task *vhsm_tasks_at(const struct vhsm_tasks *, uint64_t va);
-
 #endif /* VHSM_TASKS_H */

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fingerprint-json.c - a set of fingerprints as JSON and as a file.
+ * fingerprint-json.c - a set of fingerprints as JSON, and from a file.
  *
  * Reading trusts nothing: the file may have been written by anyone.  Hex is
  * lower case, so that a set has one form only.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "fingerprint-set.h"
 
@@ -211,50 +208,6 @@ int vhsm_fingerprints_read(struct vhsm_fingerprints **set, const char *path,
 	if (r)
 		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "%.80s: %.110s", path,
 			 wrong);
-	json_decref(json);
-	return r;
-}
-
-/* A new file of mode 0600, whatever stands at path. */
-static int write_new(const char *path, const json_t *json)
-{
-	int fd, r = 0;
-
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	if (json_dumpfd(json, fd, JSON_COMPACT) || fsync(fd))
-		r = errno ? -errno : -EIO;
-	if (close(fd) && !r)
-		r = -errno;
-	if (r)
-		unlink(path);
-	return r;
-}
-
-int vhsm_fingerprints_write(const struct vhsm_fingerprints *set,
-			    const char *path, char *why)
-{
-	char *temporary = NULL;
-	json_t *json;
-	int r = -ENOMEM;
-
-	json = vhsm_fingerprints_encode(set);
-	if (!json || asprintf(&temporary, "%s.%ld.new", path,
-			      (long)getpid()) < 0) {
-		temporary = NULL;
-		goto out;
-	}
-	r = write_new(temporary, json);
-	if (!r && rename(temporary, path)) {
-		r = -errno;
-		unlink(temporary);
-	}
-out:
-	if (r)
-		snprintf(why, VHSM_FINGERPRINT_WHY_LEN, "%.80s: %s", path,
-			 strerror(-r));
-	free(temporary);
 	json_decref(json);
 	return r;
 }

@@ -76,12 +76,9 @@ json_t *vhsm_fingerprints_encode(const struct vhsm_fingerprints *);
 int vhsm_fingerprints_decode(struct vhsm_fingerprints **set,
 			     const json_t *untrusted_json, char *why);
 
-/* The same from and to a file; a written one has mode 0600 and replaces an
- * older one whole.  0 or -errno, with why. */
+/* The same from a file.  0 or -errno, with why. */
 int vhsm_fingerprints_read(struct vhsm_fingerprints **set, const char *path,
 			   char *why);
-int vhsm_fingerprints_write(const struct vhsm_fingerprints *, const char *path,
-			    char *why);
 
 /* --- for the search (search.h) --- */
 

@@ -8,13 +8,6 @@
 
 #define NEAR	8u			/* sites looked through */
 
-const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *r,
-					     size_t *count)
-{
-	*count = r->header->sites.count;
-	return r->site;
-}
-
 static bool covers(const struct vhsm_site *site, uint64_t va)
 {
 	return va - site->va < site->len;

@@ -64,9 +64,6 @@ struct vhsm_site_variant {
 	uint8_t reserved;
 };
 
-/* Ascending by va, not overlapping; *count of them. */
-const struct vhsm_site *vhsm_reference_sites(const struct vhsm_reference *,
-					     size_t *count);
 /* The site that covers va, or NULL.  *near, which is 0 at first, remembers
  * where it was: who asks in ascending order is answered at once. */
 const struct vhsm_site *vhsm_reference_site_at(const struct vhsm_reference *,

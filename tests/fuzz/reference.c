@@ -41,7 +41,8 @@ static void ask_sites(const struct vhsm_reference *reference)
 	size_t i, count, near = 0, far;
 	unsigned v;
 
-	site = vhsm_reference_sites(reference, &count);
+	site = reference->site;
+	count = reference->header->sites.count;
 	for (i = 0; i < count; i++, site++) {
 		far = i % 3 ? count - i : 0;
 		MUST(vhsm_reference_site_at(reference, site->va, &near) ==

@@ -131,7 +131,7 @@ START_TEST(a_finding_is_read_as_written)
 }
 END_TEST
 
-START_TEST(a_finding_of_the_responder_is_stored_but_none_of_a_monitors)
+START_TEST(a_finding_of_the_responders_own_is_none_of_a_monitors)
 {
 	struct vhsm_finding in, out;
 	json_t *json;
@@ -140,8 +140,6 @@ START_TEST(a_finding_of_the_responder_is_stored_but_none_of_a_monitors)
 	make_finding(&in);
 	in.check = VHSM_CHECK_MONITOR_BROKEN;
 	json = vhsm_finding_encode(&in);
-	ck_assert_int_eq(vhsm_finding_from_json(&out, json, why), 0);
-	ck_assert_mem_eq(&in, &out, sizeof(in));
 	text = dump(json);
 	ck_assert_int_eq(vhsm_finding_decode(&out, text, strlen(text), why),
 			 -EPROTO);
@@ -451,7 +449,7 @@ int main(void)
 	tcase_add_test(tests, a_kernel_that_was_found_is_read_as_written);
 	tcase_add_test(tests, a_finding_is_read_as_written);
 	tcase_add_test(tests,
-		a_finding_of_the_responder_is_stored_but_none_of_a_monitors);
+		a_finding_of_the_responders_own_is_none_of_a_monitors);
 	tcase_add_test(tests, a_verdict_is_read_as_written);
 	tcase_add_test(tests, a_verdict_that_gainsays_itself_is_refused);
 	tcase_add_test(tests,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "site.h"
+#include "reference-file.h"
 #include "task-fixture.h"
 #include "text-view.h"
 
@@ -113,8 +113,8 @@ static uint64_t symbol(const char *name)
 static const struct vhsm_site *find_site(enum vhsm_site_kind kind,
 					 uint8_t opcode)
 {
-	size_t count;
-	const struct vhsm_site *site = vhsm_reference_sites(reference, &count);
+	size_t count = reference->header->sites.count;
+	const struct vhsm_site *site = reference->site;
 
 	for (size_t i = 0; i < count; i++) {
 		uint8_t own;
@@ -142,8 +142,8 @@ END_TEST
  * are explained is then that of the sites that have one. */
 START_TEST(every_variant_of_every_site_is_explained)
 {
-	size_t count, patched = 0;
-	const struct vhsm_site *site = vhsm_reference_sites(reference, &count);
+	size_t count = reference->header->sites.count, patched = 0;
+	const struct vhsm_site *site = reference->site;
 
 	for (size_t k = 0; k < count; k++) {
 		uint8_t bytes[256];
