@@ -12,8 +12,9 @@
  * Exit status: 0; 1 with the library's error on standard error; 3 when an
  * answer was wrong, which nothing excuses.  "load" tolerates what may be tried
  * again, prints "N answered, M retried", and fails if none of its last tries
- * was answered.  "until" prints when it last had an answer, in nanoseconds of
- * CLOCK_MONOTONIC, and how many it had.
+ * was answered.  "until" prints "serving" after 100 answers; then when it asked for
+ * the last answer it had and when it had it, in nanoseconds of CLOCK_MONOTONIC,
+ * and how many it had.
  */
 #include <config.h>
 
@@ -166,21 +167,34 @@ static unsigned long long now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
+static void serving_print(unsigned long long answered)
+{
+	if (answered != 100)
+		return;
+	puts("serving");
+	fflush(stdout);
+}
+
 static int do_until(struct vhsm *h, uint32_t key, char **argv)
 {
 	uint16_t mechanism = mechanism_of(h, key);
 	int wanted = -VHSM_E_STATUS(atoi(argv[1])), ret = 0;
 	unsigned long long end, answered = 0, last = 0;
+	unsigned long long asked = 0, asking;
 	uint8_t sig[VHSM_SIG_MAX];
 	size_t sig_len;
 
 	for (end = now_ns() + atoi(argv[0]) * 1000000000ull;
 	     !ret && now_ns() < end; answered += !ret) {
 		sig_len = sizeof(sig);
+		asking = now_ns();
 		ret = vhsm_sign(h, key, mechanism, 0, &answered,
 				sizeof(answered), sig, &sig_len);
-		if (!ret)
+		if (!ret) {
+			asked = asking;
 			last = now_ns();
+			serving_print(answered + 1);
+		}
 	}
 	if (ret != wanted || !answered)
 		return say("until", ret);
@@ -190,7 +204,7 @@ static int do_until(struct vhsm *h, uint32_t key, char **argv)
 			       &sig_len))
 			return WRONG;
 	}
-	printf("%llu %llu\n", last, answered);
+	printf("%llu %llu %llu\n", asked, last, answered);
 	return EXIT_SUCCESS;
 }
 

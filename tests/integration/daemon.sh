@@ -49,7 +49,7 @@ ctl() {
 client() {
 	local uuid=$1
 	shift
-	timeout 60 "$BUILD/tests/integration/client" \
+	timeout 240 "$BUILD/tests/integration/client" \
 		"local:$DIR/local.sock?uuid=$uuid" "$@"
 }
 

@@ -86,9 +86,13 @@ behaviour keys_reported_made_survive_a_killed_vault
 load_start 12
 sleep 1
 vault=$(vault_pid)
+engine=$(engine_pid)
 daemon_kill KILL
 children_of_a_killed_broker_end() {
+	[ -n "$vault" ]
+	[ -n "$engine" ]
 	within 5 process_ended "$vault"
+	within 5 process_ended "$engine"
 }
 process_ended() {
 	! kill -0 "$1"

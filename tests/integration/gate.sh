@@ -129,38 +129,39 @@ a_lease_that_is_not_renewed_runs_out_by_itself() {
 	gate $WEB full null
 }
 
-# Signing all the while, by four devices: nothing is answered once the order
-# has been, and how long after it began is measured.
-nothing_is_answered_after_the_order() {
-	local i from to last answered pids= late=0 span=0
+# Signing all the while, by four devices: what is asked for once the order has
+# been answered is refused.  An answer that was in the ring by then is read later
+# by who waits for a processor, so when it was read is measured, not judged.
+nothing_asked_for_after_the_order_is_answered() {
+	local i from to asked last answered pids= late=0 span=0
 	for i in 1 2 3 4; do
-		client $WEB until web-tls 20 211 > "$DIR/until.$i" &
+		client $WEB until web-tls 120 211 > "$DIR/until.$i" &
 		pids="$pids $!"
 	done
-	sleep 2
+	for i in 1 2 3 4; do
+		within 60 grep -q serving "$DIR/until.$i"
+	done
 	CALL_TIMES=$DIR/times gate $WEB revoked null
 	for i in $pids; do
 		wait "$i"
 	done
 	read -r from to < "$DIR/times"
 	for i in 1 2 3 4; do
-		read -r last answered < "$DIR/until.$i"
-		[ "$answered" -gt 100 ]
+		read -r asked last answered < <(tail -n 1 "$DIR/until.$i")
+		[ "$answered" -ge 100 ]
+		[ "$asked" -lt "$to" ]
 		[ $((last - from)) -le $span ] || span=$((last - from))
 		[ $((last - to)) -le $late ] || late=$((last - to))
 	done
 	echo "from the order to the last answer: $((span / 1000)) us," \
 		"after its own answer: $((late / 1000)) us" |
 		tee "$DIR/measured"
-	# An answer already in the ring may be read later by who waits for a CPU.
-	[ $span -lt 500000000 ]
 	gate $WEB full null
 }
 
 revocation_in_the_vault_is_confirmed() {
-	client $WEB until web-tls 20 205 > "$DIR/until" &
-	within 10 engine_runs
-	sleep 1
+	client $WEB until web-tls 120 205 > "$DIR/until" &
+	within 60 grep -q serving "$DIR/until"
 	call vault.sock guest.revoke "{\"uuid\": \"$WEB\", \"reason\": \"hook\"}" \
 		> "$DIR/out.json"
 	cat "$DIR/out.json"
@@ -290,7 +291,7 @@ for case in a_guest_nobody_watches_has_all_and_no_lease \
 	a_revoked_guest_is_told_so_and_no_other_is \
 	a_level_outlives_engines_and_devices \
 	a_lease_that_is_not_renewed_runs_out_by_itself \
-	nothing_is_answered_after_the_order \
+	nothing_asked_for_after_the_order_is_answered \
 	status_says_what_is_restricted status_tells_of_the_responder \
 	revocation_in_the_vault_is_confirmed; do
 	behaviour $case

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #include "cpio.h"
+
+#define SKIP 77
 
 static char out_path[] = "/tmp/vhsm-cpio-XXXXXX";
 static char in_path[] = "/tmp/vhsm-cpin-XXXXXX";
@@ -113,8 +116,6 @@ START_TEST(cpio_itself_unpacks_it)
 {
 	char command[256];
 
-	if (system("command -v cpio >/dev/null"))
-		return;
 	ck_assert_int_eq(write(in, "hello", 5), 5);
 	ck_assert_int_eq(vhsm_cpio_begin(&cpio, out, 0), 0);
 	ck_assert_int_eq(vhsm_cpio_add_dir(&cpio, "baseline"), 0);
@@ -131,16 +132,21 @@ int main(void)
 	Suite *suite = suite_create("cpio");
 	TCase *all = tcase_create("all");
 	SRunner *runner = srunner_create(suite);
+	bool skipped = false;
 	int failed;
 
 	tcase_add_checked_fixture(all, begin, end);
 	tcase_add_test(all, an_archive_has_what_was_added);
 	tcase_add_test(all, it_may_follow_an_archive_of_any_length);
 	tcase_add_test(all, what_is_no_file_is_refused);
-	tcase_add_test(all, cpio_itself_unpacks_it);
+	skipped = system("command -v cpio >/dev/null") != 0;
+	if (skipped)
+		puts("cpio is not installed: its test is skipped");
+	else
+		tcase_add_test(all, cpio_itself_unpacks_it);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : skipped ? SKIP : EXIT_SUCCESS;
 }

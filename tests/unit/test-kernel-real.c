@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "builder.h"
@@ -23,21 +22,15 @@ static char path[64], packed[64];
 static char why[VHSM_BUILDER_WHY_LEN];
 static struct vhsm_builder_counts counts;
 static struct vhsm_reference *reference;
-static double made_in;
 
 /* Once, for it takes its time. */
 static void setup(void)
 {
-	struct timespec start, end;
-
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/reference", dir);
 	snprintf(packed, sizeof(packed), "%s/vmlinuz", dir);
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	ck_assert_msg(vhsm_reference_make(kernel, path, &counts, why) == 0,
 		      "%s", why);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	made_in = (double)(end.tv_sec - start.tv_sec);
 	reference = vhsm_reference_open(path, why);
 	ck_assert_msg(reference, "%s", why);
 }
@@ -140,12 +133,6 @@ START_TEST(the_packed_kernel_gives_the_same_reference)
 }
 END_TEST
 
-START_TEST(it_is_made_in_well_under_ten_seconds)
-{
-	ck_assert_msg(made_in < 10, "%f s", made_in);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("kernel-real");
@@ -167,7 +154,6 @@ int main(void)
 	tcase_add_test(tests, the_system_call_table_is_expected_as_relocated);
 	tcase_add_test(tests, gates_are_made_from_a_segment_of_their_own);
 	tcase_add_test(tests, the_packed_kernel_gives_the_same_reference);
-	tcase_add_test(tests, it_is_made_in_well_under_ten_seconds);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

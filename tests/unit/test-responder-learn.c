@@ -115,7 +115,7 @@ START_TEST(a_monitor_that_only_sweeps_on_is_not_waited_for_for_ever)
 	while (!answered()) {
 		verdict(sweep_await(NULL), true);
 		until(in_state(VHSM_WATCH_SWEEPING));
-		ck_assert_int_lt(vhsm_now_ms() - since, 3000);
+		ck_assert_int_lt(vhsm_now_ms() - since, 30000);
 	}
 	expect_failed();
 	/* It still owes an answer, which is no lie when it comes. */
