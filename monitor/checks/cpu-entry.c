@@ -10,6 +10,7 @@
  * Linux uses a read-only alias of idt_table.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +23,26 @@
 #define CR0_WP		(1ull << 16)
 #define IDT_LEN		(16u * VHSM_VECTORS)
 #define TABLES_MAX	4u		/* different IDTs looked at */
+#define REPORTS_MAX	64u
 
 struct state {
 	struct vhsm_gates gates;
 };
+
+struct look {
+	const struct state *state;
+	struct vhsm_sweep *sweep;
+	unsigned reports;
+};
+
+/* Each costs a walk of the modules, to name what is there instead. */
+static bool is_enough(struct look *look)
+{
+	if (look->reports++ < REPORTS_MAX)
+		return false;
+	look->sweep->cut = true;
+	return true;
+}
 
 struct entry_register {
 	const char *name;
@@ -35,16 +52,16 @@ struct entry_register {
 					 * to be had */
 };
 
-static void check_register(struct vhsm_sweep *sweep, unsigned vcpu,
+static void check_register(struct look *look, unsigned vcpu,
 			   const struct entry_register *r)
 {
-	const struct vhsm_kernel *k = sweep->kernel;
+	const struct vhsm_kernel *k = look->sweep->kernel;
 	struct vhsm_finding f = { .check = VHSM_CHECK_CPU_ENTRY,
 				  .confidence = 100 };
 	uint64_t expected = 0, va;
 	char what[48];
 
-	sweep->objects++;
+	look->sweep->objects++;
 	for (unsigned i = 0; i < 2; i++) {
 		if (!r->symbol[i] || vhsm_kernel_symbol(k, r->symbol[i], &va))
 			continue;
@@ -55,13 +72,15 @@ static void check_register(struct vhsm_sweep *sweep, unsigned vcpu,
 	}
 	if (r->zero && !r->value)
 		return;
+	if (is_enough(look))
+		return;
 	snprintf(f.object, sizeof(f.object), "vcpu %u %s", vcpu, r->name);
 	snprintf(what, sizeof(what), "%s of vCPU %u", r->name, vcpu);
 	vhsm_pointer_finding(k, &f, what, expected, r->value);
-	sweep->report(sweep, &f);
+	look->sweep->report(look->sweep, &f);
 }
 
-static void report_bits(struct vhsm_sweep *sweep, unsigned vcpu,
+static void report_bits(struct look *look, unsigned vcpu,
 			const char *name, uint64_t should, uint64_t is,
 			const char *detail)
 {
@@ -69,17 +88,19 @@ static void report_bits(struct vhsm_sweep *sweep, unsigned vcpu,
 				  .confidence = 90, .before_len = 8,
 				  .after_len = 8 };
 
+	if (is_enough(look))
+		return;
 	snprintf(f.object, sizeof(f.object), "vcpu %u %s", vcpu, name);
 	memcpy(f.before, &should, sizeof(should));
 	memcpy(f.after, &is, sizeof(is));
 	snprintf(f.detail, sizeof(f.detail), "%s of vCPU %u is %#llx: %s", name,
 		 vcpu, (unsigned long long)is, detail);
-	sweep->report(sweep, &f);
+	look->sweep->report(look->sweep, &f);
 }
 
-static void check_registers(struct vhsm_sweep *sweep, unsigned vcpu)
+static void check_registers(struct look *look, unsigned vcpu)
 {
-	const struct vhsm_kernel *k = sweep->kernel;
+	const struct vhsm_kernel *k = look->sweep->kernel;
 	const struct vhsm_vcpu *c = &k->vcpu[vcpu];
 	const struct entry_register entry[] = {
 		{ "LSTAR", c->lstar, { "entry_SYSCALL_64" }, false },
@@ -91,29 +112,31 @@ static void check_registers(struct vhsm_sweep *sweep, unsigned vcpu)
 	uint64_t pinned_at, pinned;
 
 	for (size_t i = 0; i < sizeof(entry) / sizeof(*entry); i++)
-		check_register(sweep, vcpu, &entry[i]);
+		check_register(look, vcpu, &entry[i]);
 	if (!(c->cr0 & CR0_WP))
-		report_bits(sweep, vcpu, "CR0", c->cr0 | CR0_WP, c->cr0,
+		report_bits(look, vcpu, "CR0", c->cr0 | CR0_WP, c->cr0,
 			    "the kernel may write read-only memory (WP is off)");
 	/* Its own, so it can only be too weak, not raise a false alarm. */
 	if (vhsm_kernel_symbol(k, "cr4_pinned_bits", &pinned_at) ||
 	    vhsm_kernel_read_u64(k, pinned_at, &pinned))
 		return;
 	if ((c->cr4 & pinned) != pinned)
-		report_bits(sweep, vcpu, "CR4", c->cr4 | pinned, c->cr4,
+		report_bits(look, vcpu, "CR4", c->cr4 | pinned, c->cr4,
 			    "protections that were pinned at boot are off");
 }
 
-static void report_gate(struct vhsm_sweep *sweep, uint64_t base, unsigned vector,
+static void report_gate(struct look *look, uint64_t base, unsigned vector,
 			const struct vhsm_gate *should,
 			const struct vhsm_gate *is)
 {
-	const struct vhsm_kernel *k = sweep->kernel;
+	const struct vhsm_kernel *k = look->sweep->kernel;
 	struct vhsm_finding f = { .check = VHSM_CHECK_CPU_ENTRY,
 				  .confidence = 100,
 				  .address = base + 16ull * vector };
 	char what[48];
 
+	if (is_enough(look))
+		return;
 	snprintf(f.object, sizeof(f.object), "idt[%u]", vector);
 	snprintf(what, sizeof(what), "the gate of vector %u", vector);
 	vhsm_pointer_finding(k, &f, what, should->handler + k->slide,
@@ -123,13 +146,12 @@ static void report_gate(struct vhsm_sweep *sweep, uint64_t base, unsigned vector
 			 "the gate of vector %u has segment %#x and type bits %#x, not %#x and %#x",
 			 vector, is->segment, is->bits, should->segment,
 			 should->bits);
-	sweep->report(sweep, &f);
+	look->sweep->report(look->sweep, &f);
 }
 
-static int check_gates(const struct state *s, struct vhsm_sweep *sweep,
-		       uint64_t base, char *why)
+static int check_gates(struct look *look, uint64_t base, char *why)
 {
-	const struct vhsm_kernel *k = sweep->kernel;
+	const struct vhsm_kernel *k = look->sweep->kernel;
 	uint8_t table[IDT_LEN];
 
 	if (vhsm_kernel_read(k, base, table, sizeof(table))) {
@@ -142,24 +164,24 @@ static int check_gates(const struct state *s, struct vhsm_sweep *sweep,
 		struct vhsm_gate is;
 
 		vhsm_gate_decode(&is, table + 16 * v, k->slide);
-		if (!vhsm_gate_check(&s->gates, k->reference, v, &is))
-			report_gate(sweep, base, v, &s->gates.gate[v], &is);
+		if (!vhsm_gate_check(&look->state->gates, k->reference, v, &is))
+			report_gate(look, base, v, &look->state->gates.gate[v], &is);
 	}
-	sweep->objects += VHSM_VECTORS;
+	look->sweep->objects += VHSM_VECTORS;
 	return 0;
 }
 
 /* Where the table is: the kernel's frame, whatever the address. */
-static void check_base(struct vhsm_sweep *sweep, unsigned vcpu)
+static void check_base(struct look *look, unsigned vcpu)
 {
-	const struct vhsm_kernel *k = sweep->kernel;
+	const struct vhsm_kernel *k = look->sweep->kernel;
 	const struct vhsm_vcpu *c = &k->vcpu[vcpu];
 	struct vhsm_finding f = { .check = VHSM_CHECK_CPU_ENTRY,
 				  .confidence = 100 };
 	uint64_t own;
 	char what[48];
 
-	sweep->objects++;
+	look->sweep->objects++;
 	if (vhsm_kernel_symbol(k, "idt_table", &own))
 		return;
 	if (c->idt_limit == IDT_LEN - 1 &&
@@ -167,16 +189,19 @@ static void check_base(struct vhsm_sweep *sweep, unsigned vcpu)
 	    vhsm_finding_physical(k, own) ==
 	    vhsm_finding_physical(k, c->idt_base))
 		return;
+	if (is_enough(look))
+		return;
 	snprintf(f.object, sizeof(f.object), "vcpu %u IDTR", vcpu);
 	snprintf(what, sizeof(what), "IDTR of vCPU %u", vcpu);
 	vhsm_pointer_finding(k, &f, what, own, c->idt_base);
 	f.after_code[0] = 0;		/* a table, no code */
-	sweep->report(sweep, &f);
+	look->sweep->report(look->sweep, &f);
 }
 
 static int run(void *state, struct vhsm_sweep *sweep, char *why)
 {
 	const struct vhsm_kernel *k = sweep->kernel;
+	struct look look = { .state = state, .sweep = sweep };
 	uint64_t base[TABLES_MAX];
 	unsigned tables = 0;
 	int rc = 0;
@@ -186,14 +211,14 @@ static int run(void *state, struct vhsm_sweep *sweep, char *why)
 
 		if (!k->vcpu[v].online)
 			continue;
-		check_registers(sweep, v);
-		check_base(sweep, v);
+		check_registers(&look, v);
+		check_base(&look, v);
 		while (i < tables && base[i] != k->vcpu[v].idt_base)
 			i++;
 		if (i < tables || tables == TABLES_MAX)
 			continue;
 		base[tables++] = k->vcpu[v].idt_base;
-		if (check_gates(state, sweep, k->vcpu[v].idt_base, why))
+		if (check_gates(&look, k->vcpu[v].idt_base, why))
 			rc = -EFAULT;
 	}
 	return rc;

@@ -9,7 +9,7 @@
 
 #include "tasks.h"
 
-#define TABLES_MAX	65536u		/* read for one answer, in all */
+#define TABLES_MAX	262144u		/* read for one answer, in all */
 #define TABLES_EACH	8192u		/* of one process */
 #define USER_LAST	UINT64_C(0x00007fffffffffff)
 #define FOUND		1
@@ -19,6 +19,7 @@ struct looking {
 	uint64_t va;			/* where it was found */
 	uint8_t *map;
 	uint64_t frames;
+	unsigned tables;		/* that may yet be read */
 };
 
 static int compare(const struct vhsm_mapping *m, void *arg)
@@ -54,7 +55,10 @@ static int walk(const struct vhsm_kernel *k, const struct vhsm_task *t,
 {
 	struct vhsm_address_space space = k->space;
 	struct vhsm_mapping table;
+	unsigned each = l->tables < TABLES_EACH ? l->tables : TABLES_EACH;
+	unsigned left = each;
 	uint64_t mm, pgd;
+	int r;
 
 	if (vhsm_kernel_read_member(k, t->va, VHSM_L_task_struct__mm, &mm) ||
 	    !mm ||
@@ -63,8 +67,9 @@ static int walk(const struct vhsm_kernel *k, const struct vhsm_task *t,
 		return 0;
 	space.root = (table.physical + (pgd - table.start)) &
 		~(uint64_t)(VHSM_GUEST_PAGE_SIZE - 1);
-	return vhsm_address_space_walk(&space, 0, USER_LAST, TABLES_EACH,
-				       visit, l);
+	r = vhsm_address_space_walk_part(&space, 0, USER_LAST, &left, visit, l);
+	l->tables -= each - left;
+	return r;
 }
 
 /* Walks every process's until visit has enough. */
@@ -72,17 +77,18 @@ static int walk_all(const struct vhsm_kernel *k, vhsm_mapping_visit *visit,
 		    struct looking *l, struct vhsm_task *found, char *why)
 {
 	struct vhsm_tasks tasks = { 0 };
-	unsigned i, walked = 0;
-	int r, result = 0;
+	unsigned i;
+	int r;
 
+	l->tables = TABLES_MAX;
 	r = vhsm_tasks_collect(&tasks, k, VHSM_TASK_PIDS, why);
 	for (i = 0; !r && i < tasks.count; i++) {
 		if (tasks.task[i].pid != tasks.task[i].tgid)
 			continue;
-		if (walked++ == TABLES_MAX / TABLES_EACH * 64)
-			result = -E2BIG;
-		if (result)
+		if (!l->tables) {
+			r = -E2BIG;
 			break;
+		}
 		r = walk(k, &tasks.task[i], visit, l);
 		if (r == FOUND)
 			*found = tasks.task[i];
@@ -90,7 +96,7 @@ static int walk_all(const struct vhsm_kernel *k, vhsm_mapping_visit *visit,
 			r = 0;
 	}
 	vhsm_tasks_free(&tasks);
-	return r ? r : result;
+	return r;
 }
 
 void vhsm_frame_owner(const struct vhsm_kernel *k, uint64_t gfn,

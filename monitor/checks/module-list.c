@@ -8,6 +8,8 @@
 
 #include "check.h"
 
+#define DESCRIBE_MAX	512u		/* modules looked at to name one */
+
 struct fill {
 	const struct vhsm_kernel *kernel;
 	struct vhsm_module_list *list;
@@ -125,19 +127,38 @@ vhsm_module_list_owner(const struct vhsm_module_list *list, uint64_t va)
 	return NULL;
 }
 
+struct owner {
+	const struct vhsm_kernel *kernel;
+	uint64_t va;
+	struct vhsm_module module;
+};
+
+static int visit_owner(uint64_t va, void *arg)
+{
+	struct owner *o = arg;
+	struct vhsm_module_list one = { &o->module, 1 };
+
+	if (vhsm_module_read(o->kernel, va, &o->module))
+		return -EFAULT;
+	return vhsm_module_list_owner(&one, o->va) != NULL;
+}
+
 void vhsm_module_describe(const struct vhsm_kernel *k, uint64_t va, char *text,
 			  size_t size)
 {
-	char why[VHSM_CHECK_WHY_LEN];
-	struct vhsm_module_list list;
-	const struct vhsm_module *m;
+	struct owner o = { .kernel = k, .va = va };
+	uint64_t head;
+	int rc;
 
 	vhsm_kernel_describe(k, va, text, size);
-	if (text[0] || vhsm_module_list_read(k, &list, why))
+	if (text[0] || vhsm_kernel_symbol(k, "modules", &head))
 		return;
-	m = vhsm_module_list_owner(&list, va);
-	if (m)
-		snprintf(text, size, "module %s+%#llx", m->name,
-			 (unsigned long long)(va - m->base));
-	vhsm_module_list_deinit(&list);
+	rc = vhsm_kernel_walk_list(k, head,
+		vhsm_reference_layout(k->reference, VHSM_L_module__list).offset,
+		DESCRIBE_MAX, visit_owner, &o);
+	if (rc > 0)
+		snprintf(text, size, "module %s+%#llx", o.module.name,
+			 (unsigned long long)(va - o.module.base));
+	else if (rc == -E2BIG)
+		snprintf(text, size, "one of very many modules?");
 }

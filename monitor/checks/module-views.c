@@ -15,11 +15,13 @@
 #define ALIGNMENT	64u		/* of struct module: a cache line */
 #define DATA_MAX	(16u << 20)	/* bytes searched behind one text */
 #define SEARCH_MAX	(64u << 20)	/* in all */
+#define CANDIDATES_MAX	65536u		/* pointers looked at more closely */
 
 struct views {
 	struct vhsm_module_views *out;
 	const struct vhsm_kernel *kernel;
 	unsigned searched;		/* bytes */
+	unsigned candidates;
 };
 
 static uint32_t offset_of(const struct vhsm_kernel *k, enum vhsm_layout member)
@@ -113,6 +115,8 @@ static int try_candidate(struct views *v, uint64_t va, uint64_t base)
 {
 	struct vhsm_module m;
 
+	if (v->candidates++ == CANDIDATES_MAX)
+		return -E2BIG;
 	if (vhsm_module_read(v->kernel, va, &m) || m.base != base ||
 	    !m.name[0] || m.state > VHSM_MODULE_UNFORMED ||
 	    !m.text_size || m.text_size > m.size || va - base >= m.size)

@@ -7,18 +7,83 @@
 #include <string.h>
 
 #define KPROBE_BUCKETS	64u		/* KPROBE_TABLE_SIZE */
-#define HASH_BITS_MAX	20u
+#define HASH_BITS_MAX	14u		/* FTRACE_HASH_MAX_BITS is 12 */
 #define POINTER_LEN	8u
 
 struct reader {
 	const struct vhsm_kernel *kernel;
 	struct vhsm_probe_list *list;
-	size_t probe_room;
+	size_t probe_room, direct_room;
 };
 
 static uint32_t offset(const struct vhsm_kernel *k, enum vhsm_layout member)
 {
 	return vhsm_reference_layout(k->reference, member).offset;
+}
+
+/* --- hashes of functions --- */
+
+struct hash_walk {
+	const struct vhsm_kernel *kernel;
+	vhsm_hash_visit *visit;
+	void *arg;
+	unsigned *steps;
+};
+
+static int entry_visit(uint64_t va, void *arg)
+{
+	struct hash_walk *w = arg;
+	uint64_t ip, direct;
+
+	if (!*w->steps)
+		return -E2BIG;
+	--*w->steps;
+	int error = vhsm_kernel_read_member(
+		w->kernel, va, VHSM_L_ftrace_func_entry__ip, &ip);
+
+	if (!error)
+		error = vhsm_kernel_read_member(
+			w->kernel, va, VHSM_L_ftrace_func_entry__direct,
+			&direct);
+	return error ? error : w->visit(ip, direct, w->arg);
+}
+
+uint64_t vhsm_ftrace_hash_count(const struct vhsm_kernel *k, uint64_t hash)
+{
+	uint64_t count;
+
+	if (!hash ||
+	    vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__count, &count))
+		return 0;
+	return count;
+}
+
+int vhsm_ftrace_hash_walk(const struct vhsm_kernel *k, uint64_t hash,
+			  unsigned *steps, vhsm_hash_visit *visit, void *arg)
+{
+	struct hash_walk walk = { k, visit, arg, steps };
+	uint64_t buckets, bits;
+	int error;
+
+	if (!hash || !vhsm_ftrace_hash_count(k, hash))
+		return 0;
+	error = vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__buckets,
+					&buckets);
+	if (!error)
+		error = vhsm_kernel_read_member(
+			k, hash, VHSM_L_ftrace_hash__size_bits, &bits);
+	if (!error && bits > HASH_BITS_MAX)
+		error = -E2BIG;
+	for (uint64_t i = 0; !error && i < 1ull << bits; i++) {
+		if (!*steps)
+			return -E2BIG;
+		--*steps;
+		error = vhsm_kernel_walk_hlist(
+			k, buckets + i * POINTER_LEN,
+			offset(k, VHSM_L_ftrace_func_entry__hlist), *steps,
+			entry_visit, &walk);
+	}
+	return error;
 }
 
 /* --- kprobes --- */
@@ -144,9 +209,74 @@ static int walk_tracers(struct reader *r, uint64_t va, uint64_t end)
 	return error;
 }
 
+static int direct_visit(uint64_t ip, uint64_t direct, void *arg)
+{
+	struct reader *r = arg;
+	struct vhsm_probe_list *list = r->list;
+
+	if (list->directs == VHSM_DIRECT_MAX)
+		return -E2BIG;
+	if (list->directs == r->direct_room) {
+		size_t room = r->direct_room ? r->direct_room * 2 : 16;
+		struct vhsm_direct *more =
+			reallocarray(list->direct, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		list->direct = more;
+		r->direct_room = room;
+	}
+	list->direct[list->directs++] = (struct vhsm_direct){ ip, direct };
+	return 0;
+}
+
+static int by_ip(const void *a, const void *b)
+{
+	const struct vhsm_direct *x = a, *y = b;
+
+	return x->ip < y->ip ? -1 : x->ip > y->ip;
+}
+
+static int read_direct(struct reader *r)
+{
+	unsigned steps = VHSM_HASH_STEPS_MAX;
+	uint64_t at, hash;
+	int error;
+
+	if (vhsm_kernel_symbol(r->kernel, "direct_functions", &at))
+		return 0;
+	error = vhsm_kernel_read_u64(r->kernel, at, &hash);
+	if (!error)
+		error = vhsm_ftrace_hash_walk(r->kernel, hash, &steps,
+					      direct_visit, r);
+	if (!error && r->list->directs)
+		qsort(r->list->direct, r->list->directs,
+		      sizeof(*r->list->direct), by_ip);
+	return error;
+}
+
+bool vhsm_probe_list_is_direct(const struct vhsm_probe_list *list, uint64_t ip,
+			       uint64_t target)
+{
+	size_t low = 0, high = list->directs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->direct[middle].ip < ip)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list->directs && list->direct[low].ip == ip; low++)
+		if (list->direct[low].target == target)
+			return true;
+	return false;
+}
+
 static int read_tracers(struct reader *r, char *why)
 {
-	uint64_t list, end, first, direct;
+	uint64_t list, end, first;
 	int error = 0;
 
 	if (vhsm_kernel_symbol(r->kernel, "ftrace_ops_list", &list) ||
@@ -155,10 +285,8 @@ static int read_tracers(struct reader *r, char *why)
 	error = vhsm_kernel_read_u64(r->kernel, list, &first);
 	if (!error && first && first != end)
 		error = walk_tracers(r, first, end);
-	if (!error &&
-	    !vhsm_kernel_symbol(r->kernel, "direct_functions", &direct))
-		error = vhsm_kernel_read_u64(r->kernel, direct,
-					     &r->list->direct);
+	if (!error)
+		error = read_direct(r);
 	if (error)
 		snprintf(why, VHSM_KERNEL_WHY_LEN,
 			 "the list of ftrace's operations: %s",
@@ -263,95 +391,7 @@ void vhsm_probe_list_deinit(struct vhsm_probe_list *list)
 {
 	free(list->probe);
 	free(list->tracer);
+	free(list->direct);
 	free(list->poke);
 	*list = (struct vhsm_probe_list){ 0 };
-}
-
-/* --- hashes of functions --- */
-
-struct hash_walk {
-	const struct vhsm_kernel *kernel;
-	vhsm_hash_visit *visit;
-	void *arg;
-	unsigned left;
-};
-
-static int entry_visit(uint64_t va, void *arg)
-{
-	struct hash_walk *w = arg;
-	uint64_t ip, direct;
-
-	if (!w->left--)
-		return -E2BIG;
-	int error = vhsm_kernel_read_member(
-		w->kernel, va, VHSM_L_ftrace_func_entry__ip, &ip);
-
-	if (!error)
-		error = vhsm_kernel_read_member(
-			w->kernel, va, VHSM_L_ftrace_func_entry__direct,
-			&direct);
-	return error ? error : w->visit(ip, direct, w->arg);
-}
-
-uint64_t vhsm_ftrace_hash_count(const struct vhsm_kernel *k, uint64_t hash)
-{
-	uint64_t count;
-
-	if (!hash ||
-	    vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__count, &count))
-		return 0;
-	return count;
-}
-
-int vhsm_ftrace_hash_walk(const struct vhsm_kernel *k, uint64_t hash,
-			  unsigned limit, vhsm_hash_visit *visit, void *arg)
-{
-	struct hash_walk walk = { k, visit, arg, limit };
-	uint64_t buckets, bits;
-	int error;
-
-	if (!hash || !vhsm_ftrace_hash_count(k, hash))
-		return 0;
-	error = vhsm_kernel_read_member(k, hash, VHSM_L_ftrace_hash__buckets,
-					&buckets);
-	if (!error)
-		error = vhsm_kernel_read_member(
-			k, hash, VHSM_L_ftrace_hash__size_bits, &bits);
-	if (!error && bits > HASH_BITS_MAX)
-		error = -E2BIG;
-	for (uint64_t i = 0; !error && i < 1ull << bits; i++)
-		error = vhsm_kernel_walk_hlist(
-			k, buckets + i * POINTER_LEN,
-			offset(k, VHSM_L_ftrace_func_entry__hlist), limit,
-			entry_visit, &walk);
-	return error;
-}
-
-struct wanted {
-	uint64_t ip, direct;
-};
-
-static int find_visit(uint64_t ip, uint64_t direct, void *arg)
-{
-	struct wanted *wanted = arg;
-
-	if (ip != wanted->ip)
-		return 0;
-	wanted->direct = direct;
-	return 1;
-}
-
-int vhsm_ftrace_hash_find(const struct vhsm_kernel *k, uint64_t hash,
-			  uint64_t ip, uint64_t *direct)
-{
-	struct wanted wanted = { .ip = ip };
-	int error = vhsm_ftrace_hash_walk(k, hash, VHSM_DIRECT_MAX, find_visit,
-					  &wanted);
-
-	if (error < 0)
-		return error;
-	if (!error)
-		return -ENOENT;
-	*direct = wanted.direct;
-	return 0;
 }

@@ -20,6 +20,7 @@
 #define VHSM_PROBES_MAX		4096u
 #define VHSM_TRACERS_MAX	1024u
 #define VHSM_DIRECT_MAX		65536u
+#define VHSM_HASH_STEPS_MAX	(1u << 20)	/* of a run, for all hashes */
 #define VHSM_POKES_MAX		4096u
 #define VHSM_POKE_LEN_MAX	5u
 
@@ -43,6 +44,12 @@ struct vhsm_tracer {
 	uint64_t filter, notrace;	/* of struct ftrace_hash; 0 */
 };
 
+/* A function that calls another directly. */
+struct vhsm_direct {
+	uint64_t ip;
+	uint64_t target;
+};
+
 /* Text that is being patched at this moment (text_poke_bp_batch): int3 stands
  * at va, and whoever runs into it is taken over what will stand there. */
 struct vhsm_poke {
@@ -60,7 +67,8 @@ struct vhsm_probe_list {
 	size_t probes;
 	struct vhsm_tracer *tracer;
 	size_t tracers;
-	uint64_t direct;		/* of struct ftrace_hash; 0: none */
+	struct vhsm_direct *direct;	/* ascending by ip */
+	size_t directs;
 	struct vhsm_poke *poke;
 	size_t pokes;
 	/* What text may call besides, set by who asks; NULL: nothing. */
@@ -75,13 +83,14 @@ void vhsm_probe_list_deinit(struct vhsm_probe_list *);
 
 /* Anything but 0 ends the walk, which returns it. */
 typedef int vhsm_hash_visit(uint64_t ip, uint64_t direct, void *arg);
-/* The entries of a struct ftrace_hash, limit of them at most: 0; -ELOOP,
- * -EFAULT, -E2BIG; or what visit returned. */
+/* The entries of a struct ftrace_hash: 0; -ELOOP, -EFAULT; -E2BIG when *steps,
+ * of which each bucket and each entry takes one, are used up; or what visit
+ * returned. */
 int vhsm_ftrace_hash_walk(const struct vhsm_kernel *, uint64_t hash,
-			  unsigned limit, vhsm_hash_visit *, void *arg);
-/* The entry for ip: 0 with *direct, -ENOENT, or an error as above. */
-int vhsm_ftrace_hash_find(const struct vhsm_kernel *, uint64_t hash,
-			  uint64_t ip, uint64_t *direct);
+			  unsigned *steps, vhsm_hash_visit *, void *arg);
+/* Whether a function calls the target directly. */
+bool vhsm_probe_list_is_direct(const struct vhsm_probe_list *, uint64_t ip,
+			       uint64_t target);
 /* Entries that the hash says it has; 0 for none, or one that cannot be read. */
 uint64_t vhsm_ftrace_hash_count(const struct vhsm_kernel *, uint64_t hash);
 

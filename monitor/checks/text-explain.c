@@ -182,16 +182,6 @@ static bool trampoline(const struct vhsm_kernel *k,
 	return false;
 }
 
-static bool direct_call(const struct vhsm_kernel *k,
-			const struct vhsm_probe_list *probes, uint64_t ip,
-			uint64_t target)
-{
-	uint64_t direct;
-
-	return !vhsm_ftrace_hash_find(k, probes->direct, ip, &direct) &&
-	       direct == target;
-}
-
 /* --- sites --- */
 
 static enum vhsm_explained judge(const struct vhsm_kernel *k,
@@ -213,7 +203,8 @@ static enum vhsm_explained judge(const struct vhsm_kernel *k,
 			return named_by(k, site->key + k->slide, target) ?
 			       VHSM_EXPLAINED : VHSM_UNEXPLAINED;
 		return trampoline(k, probes, target) ||
-		       direct_call(k, probes, site->va + k->slide, target) ?
+		       vhsm_probe_list_is_direct(probes, site->va + k->slide,
+						 target) ?
 		       VHSM_EXPLAINED_NOW : VHSM_UNEXPLAINED;
 	default:
 		return VHSM_UNEXPLAINED;

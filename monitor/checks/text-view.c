@@ -16,6 +16,8 @@
 #define SITE_MAX	256u
 #define INT3		0xccu
 #define READ_AGAIN_MAX	8u		/* of the guest's lists, in one look */
+#define UNEXPLAINED_MAX	4096u		/* bytes of one look; the rest is not
+					 * looked at, it is bad enough */
 #define JOIN		4u		/* equal bytes within one difference */
 
 struct page_state {
@@ -141,6 +143,7 @@ struct look {
 	struct vhsm_probe_list probes;
 	bool have_probes;
 	unsigned read_again;
+	unsigned unexplained;		/* bytes */
 	const struct vhsm_reference_segment *segment;
 	size_t base;			/* the segment's first page state */
 	size_t site;			/* near which the next one is */
@@ -305,6 +308,10 @@ static bool compare(struct look *look, uint64_t link, const uint8_t *found,
 		if (len) {
 			state->explained++;
 			continue;
+		}
+		if (look->unexplained++ >= UNEXPLAINED_MAX) {
+			look->view->cut = true;
+			return false;
 		}
 		add_difference(look, from + i + look->kernel->slide, 1);
 		good = false;

@@ -19,12 +19,12 @@
 
 #define REPORTS_MAX	32u		/* of one sweep */
 #define CHILDREN_MAX	256u		/* kprobes at one address */
-#define FILTER_MAX	131072u		/* functions of one filter */
 
 struct trace_hook {
 	struct vhsm_sensitive sensitive;
 	struct vhsm_sweep *sweep;
 	unsigned reports;
+	unsigned steps;			/* left, for hashes */
 	/* Of what is looked at. */
 	const struct vhsm_tracer *tracer;
 	const struct vhsm_probe *probe;
@@ -102,14 +102,13 @@ static int notrace_visit(uint64_t ip, uint64_t direct, void *arg)
 	return 0;
 }
 
-static int direct_visit(uint64_t ip, uint64_t direct, void *arg)
+static void check_direct(struct trace_hook *t, const struct vhsm_direct *d)
 {
-	struct trace_hook *t = arg;
-	const char *name = sensitive(t, ip);
+	const char *name = sensitive(t, d->ip);
 
-	if (name && direct && !vhsm_kernel_in_text(t->sweep->kernel, direct))
-		report(t, "direct call", name, direct);
-	return 0;
+	if (name && d->target &&
+	    !vhsm_kernel_in_text(t->sweep->kernel, d->target))
+		report(t, "direct call", name, d->target);
 }
 
 /* A tracer without a filter traces everything but what is in notrace. */
@@ -117,7 +116,7 @@ static int check_unfiltered(struct trace_hook *t)
 {
 	memset(t->excluded, 0, sizeof(t->excluded));
 	int error = vhsm_ftrace_hash_walk(t->sweep->kernel, t->tracer->notrace,
-					  FILTER_MAX, notrace_visit, t);
+					  &t->steps, notrace_visit, t);
 
 	for (size_t i = 0; !error && i < t->sensitive.count; i++)
 		if (!t->excluded[i])
@@ -135,7 +134,7 @@ static int check_tracer(struct trace_hook *t)
 	if (vhsm_kernel_in_text(k, t->tracer->func))
 		return 0;
 	if (vhsm_ftrace_hash_count(k, t->tracer->filter))
-		error = vhsm_ftrace_hash_walk(k, t->tracer->filter, FILTER_MAX,
+		error = vhsm_ftrace_hash_walk(k, t->tracer->filter, &t->steps,
 					      filter_visit, t);
 	else
 		error = check_unfiltered(t);
@@ -235,9 +234,9 @@ static int check_all(struct trace_hook *t, const struct vhsm_probe_list *list)
 		t->probe = &list->probe[i];
 		error = check_probe(t);
 	}
-	return error ? error :
-	       vhsm_ftrace_hash_walk(t->sweep->kernel, list->direct,
-				     VHSM_DIRECT_MAX, direct_visit, t);
+	for (size_t i = 0; i < list->directs && !error; i++)
+		check_direct(t, &list->direct[i]);
+	return error;
 }
 
 static int run(void *state, struct vhsm_sweep *sweep, char *why)
@@ -250,6 +249,7 @@ static int run(void *state, struct vhsm_sweep *sweep, char *why)
 		return error;
 	t->sweep = sweep;
 	t->reports = 0;
+	t->steps = VHSM_HASH_STEPS_MAX;
 	error = check_all(t, &list);
 	if (error)
 		snprintf(why, VHSM_CHECK_WHY_LEN,

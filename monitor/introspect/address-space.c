@@ -201,13 +201,14 @@ static int walk_half(struct walk *w, uint64_t base, uint64_t first,
 			  base, ALL_FLAGS);
 }
 
-int vhsm_address_space_walk(const struct vhsm_address_space *s, uint64_t start,
-			    uint64_t last, unsigned budget,
-			    vhsm_mapping_visit *visit, void *arg)
+int vhsm_address_space_walk_part(const struct vhsm_address_space *s,
+				 uint64_t start, uint64_t last,
+				 unsigned *budget, vhsm_mapping_visit *visit,
+				 void *arg)
 {
 	uint64_t span = UINT64_C(1) << shift_of(levels_of(s) + 1);
 	struct walk w = {
-		.space = s, .start = start, .last = last, .budget = budget,
+		.space = s, .start = start, .last = last, .budget = *budget,
 		.visit = visit, .arg = arg,
 	};
 	int r;
@@ -219,8 +220,17 @@ int vhsm_address_space_walk(const struct vhsm_address_space *s, uint64_t start,
 	w.last = last;
 	if (!r)
 		r = walk_half(&w, 0 - span, 0 - span / 2, UINT64_MAX);
+	*budget = w.budget;
 	if (r && !w.spent)
 		return r;
 	r = flush(&w);
 	return !r && w.spent ? -E2BIG : r;
+}
+
+int vhsm_address_space_walk(const struct vhsm_address_space *s, uint64_t start,
+			    uint64_t last, unsigned budget,
+			    vhsm_mapping_visit *visit, void *arg)
+{
+	return vhsm_address_space_walk_part(s, start, last, &budget, visit,
+					    arg);
 }

@@ -56,5 +56,10 @@ typedef int vhsm_mapping_visit(const struct vhsm_mapping *, void *arg);
 int vhsm_address_space_walk(const struct vhsm_address_space *, uint64_t start,
 			    uint64_t last, unsigned budget,
 			    vhsm_mapping_visit *, void *arg);
+/* The same; *budget is then what is left of it. */
+int vhsm_address_space_walk_part(const struct vhsm_address_space *,
+				 uint64_t start, uint64_t last,
+				 unsigned *budget, vhsm_mapping_visit *,
+				 void *arg);
 
 #endif /* VHSM_ADDRESS_SPACE_H */

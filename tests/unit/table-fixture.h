@@ -9,7 +9,7 @@
 #include "checks.h"
 #include "guest-fixture.h"
 
-#define TABLE_FINDINGS 32u
+#define TABLE_FINDINGS 96u
 
 struct table_fixture {
 	struct guest_fixture guest;

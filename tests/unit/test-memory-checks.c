@@ -13,6 +13,7 @@
 
 #include "checks.h"
 #include "fingerprint.h"
+#include "frame-owner.h"
 #include "task-fixture.h"
 
 #define SKIP		77
@@ -210,6 +211,32 @@ START_TEST(its_process_is_named)
 }
 END_TEST
 
+/* Tables that lead to themselves: each process has as many as one may, and all
+ * together have more than are read for one answer. */
+START_TEST(tables_without_an_end_are_not_read_to_it)
+{
+	static uint8_t map[TASK_FIXTURE_MEMORY / GUEST_PAGE / 8 + 1];
+	uint64_t pgd = (f.heap + GUEST_PAGE - 1) & ~(GUEST_PAGE - 1), mm;
+	uint64_t physical = TASK_FIXTURE_HEAP_AT + (pgd - TASK_FIXTURE_HEAP);
+	struct fixture_task t;
+
+	f.heap = pgd + GUEST_PAGE;
+	for (unsigned i = 0; i < 24; i++)
+		guest_fixture_poke_u64(&f.guest, pgd + 8 * i, physical | 7);
+	mm = task_fixture_alloc(&f, 2048);
+	task_fixture_set(&f, mm, VHSM_L_mm_struct__pgd, pgd);
+	for (unsigned pid = 2; pid < 60; pid++) {
+		t = task_fixture_add(&f, pid, "loop", 0, f.init_task);
+		task_fixture_set(&f, t.va, VHSM_L_task_struct__mm, mm);
+		if (pid == 10)
+			ck_assert_int_eq(vhsm_user_frames(&f.kernel, map,
+				TASK_FIXTURE_MEMORY / GUEST_PAGE, why), 0);
+	}
+	ck_assert_int_eq(vhsm_user_frames(&f.kernel, map,
+			 TASK_FIXTURE_MEMORY / GUEST_PAGE, why), -E2BIG);
+}
+END_TEST
+
 START_TEST(it_is_found_across_two_frames)
 {
 	int before;
@@ -346,6 +373,7 @@ int main(void)
 	tcase_add_loop_test(tests, nothing_is_found_where_nothing_is, 0, 2);
 	tcase_add_loop_test(tests, it_is_found_with_its_place, 0, 2);
 	tcase_add_loop_test(tests, its_process_is_named, 0, 2);
+	tcase_add_test(tests, tables_without_an_end_are_not_read_to_it);
 	tcase_add_loop_test(tests, it_is_found_across_two_frames, 0, 2);
 	tcase_add_loop_test(tests, frames_that_were_not_written_are_left_out,
 			    0, 2);

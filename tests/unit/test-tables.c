@@ -134,6 +134,26 @@ START_TEST(changed_gate_is_found)
 }
 END_TEST
 
+/* To name where each leads the list of modules is walked, which is the guest's. */
+START_TEST(of_many_changes_some_are_told)
+{
+	uint64_t zero = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		guest_fixture_poke_u64(&f.guest, f.guest.vcpu.idt_base + 16 * i,
+				       zero);
+	ck_assert_int_eq(table_fixture_run(&f, &vhsm_check_cpu_entry), 0);
+	ck_assert_uint_eq(f.count, 64);
+	for (unsigned i = 0; i < 256; i++)
+		guest_fixture_poke_u64(&f.guest,
+				       table_fixture_symbol(&f,
+							    "sys_call_table") +
+				       8 * i, zero);
+	ck_assert_int_eq(table_fixture_run(&f, &vhsm_check_syscall_table), 0);
+	ck_assert_uint_eq(f.count, 64);
+}
+END_TEST
+
 START_TEST(gate_that_user_mode_may_call_is_found)
 {
 	static const uint8_t any_ring = 0xee;
@@ -367,6 +387,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, table_that_is_not_mapped_is_an_error);
 	tcase_add_test(t, gates_come_from_the_tables_of_the_image);
 	tcase_add_test(t, changed_gate_is_found);
+	tcase_add_test(t, of_many_changes_some_are_told);
 	tcase_add_test(t, gate_that_user_mode_may_call_is_found);
 	tcase_add_test(t,
 		system_vector_may_have_a_hypervisors_handler_and_no_other);

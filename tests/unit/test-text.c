@@ -215,6 +215,22 @@ START_TEST(read_only_data_that_changed_is_found)
 }
 END_TEST
 
+/* To explain each byte of a text or table that is all wrong would take minutes. */
+START_TEST(what_is_all_wrong_is_not_looked_at_to_its_end)
+{
+	static uint8_t bytes[64 << 10];
+	uint64_t va = symbol("linux_banner") + GUEST_PAGE;
+
+	ck_assert_int_eq(vhsm_kernel_read(&f.kernel, va, bytes, sizeof(bytes)),
+			 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] ^= 0x55;
+	poke(va, bytes, sizeof(bytes));
+	ck_assert_uint_ge(sweep_all(), 1);
+	ck_assert(cut);
+}
+END_TEST
+
 START_TEST(more_differences_than_are_told_are_not_kept_quiet)
 {
 	/* Far enough apart to be so many. */
@@ -455,6 +471,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_site_with_another_value_is_found, 0, 8);
 	tcase_add_test(tests, a_byte_in_a_function_is_found_and_then_forgotten);
 	tcase_add_test(tests, read_only_data_that_changed_is_found);
+	tcase_add_test(tests, what_is_all_wrong_is_not_looked_at_to_its_end);
 	tcase_add_test(tests, more_differences_than_are_told_are_not_kept_quiet);
 	tcase_add_test(tests, a_system_call_table_is_left_to_its_own_check);
 	tcase_add_test(tests, a_jump_in_a_prologue_is_an_inline_hook);

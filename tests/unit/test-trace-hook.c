@@ -206,6 +206,27 @@ START_TEST(a_list_of_tracers_that_loops_is_an_error)
 }
 END_TEST
 
+/* Each hash has no more than it may, all together have. */
+START_TEST(hashes_without_an_end_are_an_error)
+{
+	uint64_t hash = make_hash(symbol("vfs_read"), 0), first = 0, ops;
+	uint64_t buckets = task_fixture_alloc(&f, 8 << 14);
+
+	task_fixture_set(&f, hash, VHSM_L_ftrace_hash__size_bits, 14);
+	task_fixture_set(&f, hash, VHSM_L_ftrace_hash__buckets, buckets);
+	for (unsigned i = 0; i < 80; i++) {
+		ops = make_tracer(OUTSIDE, hash, 0);
+		if (first)
+			task_fixture_set(&f, ops, VHSM_L_ftrace_ops__next,
+					 first);
+		first = ops;
+		if (i == 2)
+			ck_assert_msg(!run(), "%s", why);
+	}
+	ck_assert_int_eq(run(), -E2BIG);
+}
+END_TEST
+
 START_TEST(a_filter_that_leads_nowhere_is_an_error)
 {
 	uint64_t hash = make_hash(symbol(VICTIM), 0);
@@ -332,6 +353,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, the_kernels_own_tracer_of_everything_is_silent);
 	tcase_add_test(tests, a_direct_call_of_a_sensitive_function_is_found);
 	tcase_add_test(tests, a_list_of_tracers_that_loops_is_an_error);
+	tcase_add_test(tests, hashes_without_an_end_are_an_error);
 	tcase_add_loop_test(tests, a_filter_that_leads_nowhere_is_an_error, 0,
 			    2);
 	tcase_add_test(tests,
