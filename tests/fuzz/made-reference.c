@@ -344,7 +344,7 @@ static void write_file(void)
 	h->layout_id = reference_layout_id();
 	h->image_start = MADE_TEXT;
 	h->image_end = MADE_END;
-	strcpy(h->release, "6.1.0-made-up");
+	memcpy(h->release, "6.1.0-made-up", sizeof("6.1.0-made-up"));
 }
 
 const struct vhsm_reference *made_reference(void)
