@@ -41,6 +41,7 @@
 #define VHSM_BASELINE_DIR	LOCALSTATEDIR "/lib/vhsm/baselines"
 #define VHSM_BASELINE_NAME_MAX	64u	/* bytes, with the NUL */
 #define VHSM_BASELINE_WHY_LEN	256u
+#define VHSM_BASELINE_DIGEST_LEN 65u	/* of a SHA-256 as text, with the NUL */
 #define VHSM_CMDLINE_MAX	4096u
 
 /* What the toolstack booted a domain with. */
@@ -77,19 +78,20 @@ int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,
 
 /*
  * Finds the approved baseline a domain was booted as: 0 with its name
- * (VHSM_BASELINE_NAME_MAX) and its manifest's digest; -ENOENT when nothing that
+ * (VHSM_BASELINE_NAME_MAX) and its manifest's digest as text; -ENOENT when nothing that
  * is approved for it matches, with why saying what came nearest and what
  * differs; -EBADMSG when the approvals are not as signed; another -errno.  uuid
  * in lower case.  Reads approvals and manifests alone, so it is quick.
  */
 int vhsm_baseline_find(const char *dir, const char *uuid,
 		       const struct vhsm_boot *, char name[],
-		       uint8_t digest[32], char *why);
+		       char digest[VHSM_BASELINE_DIGEST_LEN], char *why);
 /* The same with every file of the baseline checked (-EBADMSG: one is not the
  * manifest's), and with the manifest, the caller's. */
 int vhsm_baseline_match(const char *dir, const char *uuid,
 			const struct vhsm_boot *, char name[],
-			uint8_t digest[32], json_t **manifest, char *why);
+			char digest[VHSM_BASELINE_DIGEST_LEN],
+			json_t **manifest, char *why);
 
 /*
  * Puts what was learned (an object, borrowed) from domain uuid, which was

@@ -226,15 +226,15 @@ static int find(const char *dir, const char *uuid,
 }
 
 static void found_take(const struct nearest *nearest, char name[],
-		       uint8_t digest[32])
+		       char digest[VHSM_BASELINE_DIGEST_LEN])
 {
 	snprintf(name, VHSM_BASELINE_NAME_MAX, "%s", nearest->name);
-	memcpy(digest, nearest->digest, sizeof(nearest->digest));
+	baseline_hex(nearest->digest, digest);
 }
 
 int vhsm_baseline_find(const char *dir, const char *uuid,
 		       const struct vhsm_boot *boot, char name[],
-		       uint8_t digest[32], char *why)
+		       char digest[VHSM_BASELINE_DIGEST_LEN], char *why)
 {
 	struct nearest nearest = { .manifest = NULL };
 	int r = find(dir, uuid, boot, &nearest, why);
@@ -247,7 +247,8 @@ int vhsm_baseline_find(const char *dir, const char *uuid,
 
 int vhsm_baseline_match(const char *dir, const char *uuid,
 			const struct vhsm_boot *boot, char name[],
-			uint8_t digest[32], json_t **manifest, char *why)
+			char digest[VHSM_BASELINE_DIGEST_LEN],
+			json_t **manifest, char *why)
 {
 	struct nearest nearest = { .manifest = NULL };
 	int r = find(dir, uuid, boot, &nearest, why);
@@ -259,7 +260,7 @@ int vhsm_baseline_match(const char *dir, const char *uuid,
 		r = vhsm_baseline_read(dir, name, manifest, now, why);
 	}
 	/* Not another one meanwhile. */
-	if (!r && memcmp(now, digest, sizeof(now))) {
+	if (!r && memcmp(now, nearest.digest, sizeof(now))) {
 		json_decref(*manifest);
 		*manifest = NULL;
 		r = baseline_fail(why, -EAGAIN, "%s was just changed", name);

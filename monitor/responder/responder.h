@@ -5,6 +5,7 @@
  *
  *   roster.c    which guests are watched, and under which policy
  *   watched.c   a guest's state (watch.h): does what it says is to be done
+ *   approval.c  what was approved may be so no longer
  *   link.c      frames from a monitor, every one of them untrusted
  *   sweep.c     frames to it: configuration, registers, dirty pages
  *   learn.c     what a monitor learned, into a baseline
@@ -90,6 +91,13 @@ struct vhsm_monitor {
 	bool has_verdict;
 };
 
+/* A file as it was; all 0: there was none. */
+struct vhsm_file_stamp {
+	uint64_t inode;
+	int64_t time_ns;		/* since the epoch */
+	int64_t len;			/* bytes */
+};
+
 /* Learning a baseline that an admin waits for. */
 struct vhsm_learning {
 	struct vhsm_rpc_call *call;	/* NULL: none waits */
@@ -109,6 +117,7 @@ struct vhsm_watched {
 	struct vhsm_domain_seen domain;	/* domid 0: does not run */
 	bool by_admin;			/* watch.start gave the policy */
 	bool stopped;			/* watch.stop; until the domain goes */
+	uint32_t stopped_domid;		/* by a former responder; 0: not */
 	struct vhsm_policy policy;
 	bool mixed;			/* its devices name several: none is
 					 * obeyed, and its keys are shut */
@@ -123,8 +132,10 @@ struct vhsm_watched {
 
 	unsigned boot;			/* answers for an earlier are dropped */
 	json_t *measured;
-	int64_t approvals_time;		/* at the last match */
 	char baseline[VHSM_BASELINE_NAME_MAX];
+	char manifest[VHSM_BASELINE_DIGEST_LEN];	/* of the baseline */
+	struct vhsm_file_stamp approvals;	/* as last read, */
+	struct vhsm_file_stamp manifest_file;	/* zeros: not since matched */
 	char problem[VHSM_WHY_LEN];	/* the last, for people */
 	struct vhsm_job *job;		/* measure, match, start or stop */
 	unsigned job_boot;
@@ -181,6 +192,14 @@ void vhsm_watched_step(struct vhsm_watched *, enum vhsm_watch_happened,
 void vhsm_watched_problem(struct vhsm_watched *, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 uint64_t vhsm_wall_ms(void);
+
+/* --- approval.c --- */
+
+/* Whether the guest's approvals were written since this was asked last. */
+bool vhsm_approval_changed(struct vhsm_watched *);
+/* Before a sweep: whether the guest is approved as it was matched.  If not,
+ * VHSM_CHANGED has happened. */
+bool vhsm_approval_holds(struct vhsm_watched *);
 
 /* --- link.c --- */
 

@@ -4,7 +4,8 @@
  * monitor=POLICY, and those an admin said.
  *
  * A record outlives its domain while an incident is open, for a reboot
- * releases nothing, and while an admin's policy is set for it.
+ * releases nothing, and while an admin's policy is set for it.  An admin's end of
+ * a watch is for the domain that runs, also over a restart of the responder.
  */
 #include <config.h>
 
@@ -90,6 +91,19 @@ static void came(struct vhsm_watched *w, const struct vhsm_domain_seen *seen)
 		 seen->name, seen->domid, w->policy.name,
 		 w->incident.open ? ", an incident is open" : "");
 	vhsm_watched_step(w, VHSM_CAME, false);
+}
+
+/* A former responder was told to stop watching this very domain. */
+static void stays_stopped(struct vhsm_watched *w,
+			  const struct vhsm_domain_seen *seen)
+{
+	w->domain = *seen;
+	w->stopped = true;
+	w->stopped_domid = 0;
+	vhsm_log(LOG_NOTICE, "%s (ID %u): not watched, for an admin ended it; "
+		 "vhsmctl monitor start begins it again", seen->name,
+		 seen->domid);
+	vhsm_keys_gate(w, NULL, 0);
 }
 
 static void gone(struct vhsm_watched *w)
@@ -236,9 +250,14 @@ void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 		} else if (seen && seen->domid != w->domain.domid) {
 			if (w->domain.domid)
 				gone(w);
+			if (seen->domid == w->stopped_domid) {
+				stays_stopped(w, seen);
+				continue;
+			}
 			policy_renew(w, seen);
 			came(w, seen);
 		}
+		w->stopped_domid = 0;
 		if (done_with(w))
 			vhsm_watched_free(w);
 	}

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state.c - what outlives this process: open incidents, and policies that an
- * admin gave.
+ * state.c - what outlives this process: open incidents, policies that an admin
+ * gave, and watches that an admin ended.
  *
- *   {"format": "vhsm-responder", "version": 1, "guests": [
+ *   {"format": "vhsm-responder", "version": 1, "host": BOOT, "guests": [
  *     {"uuid": ..., "name": ..., "policy": ..., "by_admin": ...,
- *      "incident": {...} or null}]}
+ *      "stopped_domid": N or 0, "incident": {...} or null}]}
+ *
+ * A watch was ended for one domain: the number is another's after the host was
+ * booted again, which the kernel's boot id tells.  "host" and "stopped_domid"
+ * may be missing, as from 0.1.0 before they were.
  */
 #include <config.h>
 
@@ -19,11 +23,29 @@
 #include "responder.h"
 #include "uuid.h"
 
+#define BOOT_ID_FILE	"/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_LEN	37u
+
+/* "" when it is not known: then none is the same. */
+static void boot_id(char id[BOOT_ID_LEN])
+{
+	FILE *f = fopen(BOOT_ID_FILE, "re");
+
+	id[0] = '\0';
+	if (!f)
+		return;
+	if (!fgets(id, BOOT_ID_LEN, f))
+		id[0] = '\0';
+	fclose(f);
+}
+
 static json_t *guest_encode(const struct vhsm_watched *w)
 {
-	return json_pack("{s:s,s:s,s:s,s:b,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:b,s:I,s:o}",
 			 "uuid", w->domain.uuid, "name", w->domain.name,
 			 "policy", w->policy.name, "by_admin", w->by_admin,
+			 "stopped_domid", (json_int_t)(w->stopped ?
+				w->domain.domid : w->stopped_domid),
 			 "incident", w->incident.open ?
 			 vhsm_incident_encode(&w->incident) : json_null());
 }
@@ -31,15 +53,18 @@ static json_t *guest_encode(const struct vhsm_watched *w)
 void vhsm_state_save(struct vhsm_responder *r)
 {
 	json_t *guests = json_array(), *json;
+	char host[BOOT_ID_LEN];
 	struct vhsm_watched *w;
 	char *text = NULL;
 	int ret = -ENOMEM;
 
 	LIST_FOREACH(w, &r->guests, link)
-		if (w->incident.open || w->by_admin)
+		if (w->incident.open || w->by_admin || w->stopped ||
+		    w->stopped_domid)
 			json_array_append_new(guests, guest_encode(w));
-	json = json_pack("{s:s,s:i,s:o}", "format", "vhsm-responder",
-			 "version", 1, "guests", guests);
+	boot_id(host);
+	json = json_pack("{s:s,s:i,s:s,s:o}", "format", "vhsm-responder",
+			 "version", 1, "host", host, "guests", guests);
 	if (json)
 		text = json_dumps(json, JSON_INDENT(1));
 	if (text)
@@ -52,7 +77,8 @@ void vhsm_state_save(struct vhsm_responder *r)
 	json_decref(json);
 }
 
-static int guest_load(struct vhsm_responder *r, const json_t *json)
+static int guest_load(struct vhsm_responder *r, const json_t *json,
+		      bool same_boot)
 {
 	char why[VHSM_POLICY_WHY_LEN] = "";
 	struct vhsm_domain_seen domain = { 0 };
@@ -60,13 +86,16 @@ static int guest_load(struct vhsm_responder *r, const json_t *json)
 	struct vhsm_incident incident = { 0 };
 	struct vhsm_policy policy;
 	struct vhsm_watched *w;
+	json_int_t stopped = 0;
 	json_t *was;
 	uint8_t bytes[16];
 	int by_admin;
 
-	if (json_unpack((json_t *)json, "{s:s,s:s,s:s,s:b,s:o}", "uuid",
+	if (json_unpack((json_t *)json, "{s:s,s:s,s:s,s:b,s?I,s:o}", "uuid",
 			&uuid, "name", &name, "policy", &policy_name,
-			"by_admin", &by_admin, "incident", &was) || vhsm_uuid_parse(uuid, bytes))
+			"by_admin", &by_admin, "stopped_domid", &stopped,
+			"incident", &was) || vhsm_uuid_parse(uuid, bytes) ||
+	    stopped < 0 || stopped > UINT16_MAX)
 		return -EINVAL;
 	if (!json_is_null(was) && vhsm_incident_decode(&incident, was))
 		return -EINVAL;
@@ -87,6 +116,7 @@ static int guest_load(struct vhsm_responder *r, const json_t *json)
 		return -errno;
 	}
 	w->by_admin = by_admin;
+	w->stopped_domid = same_boot ? stopped : 0;
 	w->incident = incident;
 	return 0;
 }
@@ -96,17 +126,21 @@ int vhsm_state_load(struct vhsm_responder *r)
 	json_error_t error = { 0 };
 	json_t *json = json_load_file(r->conf.state_file,
 				      JSON_REJECT_DUPLICATES, &error), *guest;
+	const char *host = json_string_value(json_object_get(json, "host"));
+	char now[BOOT_ID_LEN];
 	size_t i;
 	int ret = 0;
 
 	if (!json && json_error_code(&error) == json_error_cannot_open_file &&
 	    errno == ENOENT)
 		return 0;
+	boot_id(now);
 	if (!json_is_array(json_object_get(json, "guests")))
 		ret = -EINVAL;
 	json_array_foreach(json_object_get(json, "guests"), i, guest)
 		if (!ret)
-			ret = guest_load(r, guest);
+			ret = guest_load(r, guest, host && now[0] &&
+					 !strcmp(host, now));
 	json_decref(json);
 	if (ret)
 		vhsm_log(LOG_ERR, "%s: not as we wrote it%s%s; incidents in it "

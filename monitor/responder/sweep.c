@@ -109,7 +109,7 @@ void vhsm_sweep_order(struct vhsm_watched *w)
 	static struct vhsm_sweep_order order;
 	char why[VHSM_HYPERVISOR_WHY_LEN] = "";
 
-	if (!w->monitor.channel)
+	if (!w->monitor.channel || !vhsm_approval_holds(w))
 		return;
 	order.number = w->watch.sweep;
 	w->ordered_wall_ms = vhsm_wall_ms();

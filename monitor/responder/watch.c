@@ -27,6 +27,7 @@ static uint32_t enter(struct vhsm_watch *w, enum vhsm_watch_state state,
 static uint32_t measure(struct vhsm_watch *w)
 {
 	w->again = false;
+	w->rematch = false;
 	w->told_unapproved = false;
 	w->told_lost = false;
 	w->clean_ms = 0;
@@ -54,6 +55,10 @@ static uint32_t settle(struct vhsm_watch *w, uint64_t now_ms)
 		return enter(w, VHSM_WATCH_ABSENT, 0, 0);
 	if (w->again)
 		return measure(w);
+	if (w->rematch) {
+		w->rematch = false;
+		return enter(w, VHSM_WATCH_MATCHING, 0, VHSM_DO_MATCH);
+	}
 	if (!w->backoff_ms || now_ms - w->started_ms >= VHSM_WATCH_GOOD_MS)
 		w->backoff_ms = VHSM_WATCH_BACKOFF_MIN;
 	else if (w->backoff_ms < VHSM_WATCH_BACKOFF_MAX / 2)
@@ -192,6 +197,22 @@ static uint32_t on_lost(struct vhsm_watch *w)
 	return has_monitor(w) ? lost(w) | monitor_stop(w) : 0;
 }
 
+/* The keys first: one that is approved no longer has no lease from now on. */
+static uint32_t on_changed(struct vhsm_watch *w, bool ok)
+{
+	uint32_t todo = 0;
+
+	if (!has_monitor(w))
+		return 0;
+	w->rematch = true;
+	if (!ok) {
+		w->clean_ms = 0;
+		w->told_unapproved = true;
+		todo = VHSM_ALERT_UNAPPROVED;
+	}
+	return todo | monitor_stop(w);
+}
+
 static uint32_t on_due(struct vhsm_watch *w,
 		       const struct vhsm_watch_times *times, uint64_t now_ms)
 {
@@ -249,6 +270,8 @@ uint32_t vhsm_watch_step(struct vhsm_watch *w,
 		return on_lost(w);
 	case VHSM_STOPPED:
 		return w->state == VHSM_WATCH_STOPPING ? settle(w, now_ms) : 0;
+	case VHSM_CHANGED:
+		return on_changed(w, ok);
 	case VHSM_TICK:
 		return w->deadline_ms && now_ms >= w->deadline_ms ?
 			on_due(w, times, now_ms) : 0;

@@ -27,6 +27,9 @@
  *     |      '--- came again ---------------------------|
  *     '---------- guest gone ---------------------------'
  *
+ * When what is approved changes while there is a monitor, that is removed, and
+ * MATCHING comes next.
+ *
  * The guest may go, or come again under another domid, in any state; a monitor
  * that is there, or being made, is removed first.  So a monitor is never left
  * behind, and never serves another boot than the one that was measured.
@@ -68,6 +71,8 @@ enum vhsm_watch_happened {
 	VHSM_BROKEN,			/* the monitor broke the protocol */
 	VHSM_LOST,			/* the channel or its domain ended */
 	VHSM_STOPPED,			/* the monitor domain is no more */
+	VHSM_CHANGED,			/* what is approved; ok: the guest
+					 * still is, as another baseline */
 	VHSM_TICK,			/* perhaps it is time for something */
 };
 
@@ -104,6 +109,7 @@ struct vhsm_watch {
 	enum vhsm_watch_state state;
 	bool present;			/* the guest is there... */
 	bool again;			/* ...as another than was measured */
+	bool rematch;			/* ...by what is approved now */
 	bool told_unapproved;		/* of this boot */
 	bool told_lost;			/* since the last verdict */
 	bool swept;			/* this monitor gave a verdict that was

@@ -112,12 +112,16 @@ static void on_matched(void *arg, json_t *result, const char *code,
 	struct vhsm_watched *w = arg;
 	const char *name = json_string_value(json_object_get(result,
 							     "baseline"));
+	const char *digest = json_string_value(json_object_get(result,
+							       "manifest"));
 
 	(void)code;
 	w->job = NULL;
 	if (w->job_boot != w->boot)
 		return;
 	snprintf(w->baseline, sizeof(w->baseline), "%s", name ? name : "");
+	snprintf(w->manifest, sizeof(w->manifest), "%s", digest ? digest : "");
+	w->manifest_file = (struct vhsm_file_stamp){ 0 };
 	if (name)
 		w->problem[0] = '\0';
 	else
@@ -126,30 +130,14 @@ static void on_matched(void *arg, json_t *result, const char *code,
 	vhsm_watched_step(w, VHSM_MATCHED, name != NULL);
 }
 
-/* When its approvals were written last; 0: there are none. */
-static int64_t approvals_time(const struct vhsm_watched *w)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (snprintf(path, sizeof(path), "%s/approved/%s.json",
-		     w->responder->conf.baseline_dir, w->domain.uuid) >=
-	    (int)sizeof(path) || stat(path, &st))
-		return 0;
-	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-}
-
 /* A boot that was not approved is not without a new approval: its match, which
  * reads the whole baseline, is not made again before there is one. */
 static void match(struct vhsm_watched *w)
 {
-	int64_t approved = approvals_time(w);
-
-	if (w->watch.told_unapproved && approved == w->approvals_time) {
+	if (!vhsm_approval_changed(w) && w->watch.told_unapproved) {
 		vhsm_watched_step(w, VHSM_MATCHED, false);
 		return;
 	}
-	w->approvals_time = approved;
 	if (!act_start(w, "match", json_pack("{s:s,s:s,s:O}", "uuid",
 			w->domain.uuid, "dir",
 			w->responder->conf.baseline_dir, "boot", w->measured),

@@ -21,6 +21,9 @@ json_int_t valid_ms, gates, revokes, releases;
 bool vault_broken, broker_silent, broker_unaware, gate_unwatched;
 const char *broker_lease;
 json_int_t valid_until, gate_domid;
+unsigned looked;
+
+static const char *approved_as, *approved_digest;
 
 static struct vhsm_rpc_server *broker, *vault;
 static int broker_fd, vault_fd;
@@ -88,6 +91,42 @@ void vhsm_hypervisor_dirty_end(struct vhsm_hypervisor *hv,
 	(void)hv;
 	(void)domid;
 	*dirty = (struct vhsm_dirty){ 0 };
+}
+
+int vhsm_baseline_find(const char *base, const char *uuid,
+		       const struct vhsm_boot *boot, char name[],
+		       char digest[VHSM_BASELINE_DIGEST_LEN], char *why)
+{
+	ck_assert_str_eq(base, r.conf.baseline_dir);
+	ck_assert(!strcmp(uuid, UUID) || !strcmp(uuid, OTHER));
+	ck_assert_uint_eq(boot->kernel[0], 0xaa);
+	looked++;
+	if (!approved_as[0]) {
+		snprintf(why, VHSM_BASELINE_WHY_LEN, "withdrawn");
+		return -ENOENT;
+	}
+	snprintf(name, VHSM_BASELINE_NAME_MAX, "%s", approved_as);
+	snprintf(digest, VHSM_BASELINE_DIGEST_LEN, "%s", approved_digest);
+	return 0;
+}
+
+int vhsm_boot_decode(struct vhsm_boot *boot, const json_t *json)
+{
+	memset(boot, 0, sizeof(*boot));
+	boot->kernel[0] = 0xaa;
+	return json_is_string(json_object_get(json, "kernel")) ? 0 : -EINVAL;
+}
+
+void approved_is(const char *as, const char *digest)
+{
+	approved_as = as;
+	approved_digest = digest;
+}
+
+void approved(const char *as, const char *digest)
+{
+	approved_is(as, digest);
+	write_file("baselines/approved/" UUID ".json", as, 0600);
 }
 
 static struct vhsm_channel *connect_monitor(uint32_t domid)
@@ -292,9 +331,13 @@ void begin(void)
 		   "check monitor-lost { reactions = { \"record\" } }\n"
 		   "check monitor-broken { reactions = { \"record\" } }\n"
 		   "check yara { reactions = { \"record\" } }\n", 0600);
-	act_is("{\"result\":{\"baseline\":\"web-6.1\"}}",
-	       "{\"result\":{\"domid\":9}}");
+	act_is(MATCHED, "{\"result\":{\"domid\":9}}");
 	write_file("acts", "", 0600);
+	snprintf(path, sizeof(path), "%s/baselines", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/baselines/approved", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	approved("web-6.1", "d1");
 	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0}],"
 		   "\"disks\":[],\"moved\":0,\"note\":\"\"}}", 0600);
 	broker_start();
@@ -302,7 +345,7 @@ void begin(void)
 	vault_fd = vhsm_rpc_listen(path);
 	vault = vhsm_rpc_server_new(r.base, vault_fd, on_vault, NULL);
 	level[0] = gate_uuid[0] = '\0';
-	gates = revokes = releases = paused = unpaused = 0;
+	gates = revokes = releases = paused = unpaused = looked = 0;
 	valid_ms = -2;
 	vault_broken = broker_silent = broker_unaware = false;
 	broker_lease = "none";

@@ -35,6 +35,7 @@ extern json_int_t valid_until, gate_domid;
 extern bool gate_unwatched;
 void broker_start(void);
 void broker_stop(void);
+extern unsigned looked;			/* at approvals and manifests */
 
 /* Around each test: the world, with a guest "web" under a policy "strict". */
 void begin(void);
@@ -42,6 +43,12 @@ void end(void);
 void responder_start(void);
 void responder_stop(void);
 void write_file(const char *name, const char *text, mode_t mode);
+/* What the store says of web from now on; "": nothing is approved.  MATCHED is
+ * the same at the beginning, as the toolstack says it. */
+#define MATCHED "{\"result\":{\"baseline\":\"web-6.1\",\"manifest\":\"d1\"}}"
+void approved(const char *as, const char *digest);
+/* The same with the file of approvals as it was. */
+void approved_is(const char *as, const char *digest);
 /* What the toolstack answers to match and monitor-start. */
 void act_is(const char *match, const char *start);
 bool acted(const char *verb);		/* it was asked to */

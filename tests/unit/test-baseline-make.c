@@ -116,6 +116,7 @@ START_TEST(what_was_made_can_be_read_and_matched)
 	struct vhsm_reference *reference;
 	struct vhsm_boot boot;
 	uint8_t again[32];
+	char text[VHSM_BASELINE_DIGEST_LEN];
 	json_t *read;
 	char name[VHSM_BASELINE_NAME_MAX];
 
@@ -140,7 +141,7 @@ START_TEST(what_was_made_can_be_read_and_matched)
 			 0);
 	ck_assert_int_eq(vhsm_baseline_match(store,
 			 "4f2e9a60-6a35-4d0e-9c0d-0123456789ab", &boot, name,
-			 digest, &read, why), 0);
+			 text, &read, why), 0);
 	json_decref(read);
 }
 END_TEST

@@ -25,7 +25,7 @@ static char why[VHSM_BASELINE_WHY_LEN];
 static struct vhsm_boot boot;
 static json_t *manifest;
 static char name[VHSM_BASELINE_NAME_MAX];
-static uint8_t found[32];
+static char found[VHSM_BASELINE_DIGEST_LEN];
 
 static void path_of(char path[], const char *a, const char *b)
 {
@@ -498,8 +498,7 @@ END_TEST
 
 START_TEST(what_is_found_is_what_matches)
 {
-	char as[VHSM_BASELINE_NAME_MAX];
-	uint8_t digest[32];
+	char as[VHSM_BASELINE_NAME_MAX], digest[VHSM_BASELINE_DIGEST_LEN];
 
 	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
 			 -ENOENT);
@@ -508,7 +507,8 @@ START_TEST(what_is_found_is_what_matches)
 	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
 			 0);
 	ck_assert_str_eq(as, name);
-	ck_assert_mem_eq(digest, found, sizeof(found));
+	ck_assert_str_eq(digest, found);
+	ck_assert_uint_eq(strlen(digest), 64);
 	ck_assert_int_eq(vhsm_baseline_revoke(dir, UUID, "web", why), 0);
 	ck_assert_int_eq(vhsm_baseline_find(dir, UUID, &boot, as, digest, why),
 			 -ENOENT);

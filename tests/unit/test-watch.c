@@ -355,6 +355,51 @@ START_TEST(an_approval_withdrawn_while_the_monitor_was_away_ends_the_lease)
 }
 END_TEST
 
+START_TEST(an_approval_withdrawn_ends_the_lease_at_once)
+{
+	to_resting();
+	tick(1000);
+	expect(step(VHSM_CHANGED, false), VHSM_DO_HANG_UP | VHSM_DO_STOP |
+	       VHSM_DO_GATE | VHSM_ALERT_UNAPPROVED, VHSM_WATCH_STOPPING);
+	ck_assert_uint_eq(w.clean_ms, 0);
+	/* Perhaps it is approved as something else: at once, and told once. */
+	expect(step(VHSM_STOPPED, false), VHSM_DO_MATCH, VHSM_WATCH_MATCHING);
+	expect(step(VHSM_MATCHED, false), 0, VHSM_WATCH_UNAPPROVED);
+	expect(tick(VHSM_WATCH_RECHECK_MS), VHSM_DO_MATCH,
+	       VHSM_WATCH_MATCHING);
+	expect(step(VHSM_MATCHED, true), VHSM_DO_START, VHSM_WATCH_STARTING);
+}
+END_TEST
+
+START_TEST(another_approved_baseline_gets_another_monitor)
+{
+	uint64_t clean;
+
+	to_resting();
+	clean = w.clean_ms;
+	tick(1000);
+	expect(step(VHSM_CHANGED, true), VHSM_DO_HANG_UP | VHSM_DO_STOP |
+	       VHSM_DO_GATE, VHSM_WATCH_STOPPING);
+	ck_assert_uint_eq(w.clean_ms, clean);
+	expect(step(VHSM_STOPPED, false), VHSM_DO_MATCH, VHSM_WATCH_MATCHING);
+	expect(step(VHSM_MATCHED, true), VHSM_DO_START, VHSM_WATCH_STARTING);
+	/* The next that is lost is nothing of that. */
+	step(VHSM_STARTED, true);
+	expect(step(VHSM_LOST, false), VHSM_ALERT_LOST | VHSM_DO_HANG_UP |
+	       VHSM_DO_STOP | VHSM_DO_GATE, VHSM_WATCH_STOPPING);
+	expect(step(VHSM_STOPPED, false), 0, VHSM_WATCH_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_change_without_a_monitor_is_seen_by_the_next_match)
+{
+	to_starting();
+	expect(step(VHSM_CHANGED, false), 0, VHSM_WATCH_STARTING);
+	begin();
+	expect(step(VHSM_CHANGED, false), 0, VHSM_WATCH_ABSENT);
+}
+END_TEST
+
 /* Whatever happens in whatever order: a monitor is stopped before another is
  * started, and started only for a guest that is there and was matched. */
 START_TEST(no_order_of_events_leaves_two_monitors)
@@ -388,6 +433,8 @@ START_TEST(no_order_of_events_leaves_two_monitors)
 			monitor = false;
 		now += seed >> 20 & 0xfff;
 		todo = step(happened, ok);
+		if (happened == VHSM_CHANGED && todo)
+			matched = false;
 		if (todo & VHSM_DO_START) {
 			ck_assert(!monitor && !starting && there && matched);
 			starting = true;
@@ -436,6 +483,10 @@ int main(void)
 		a_reboot_while_a_monitor_is_made_or_removed_is_not_missed);
 	tcase_add_test(all,
 		an_approval_withdrawn_while_the_monitor_was_away_ends_the_lease);
+	tcase_add_test(all, an_approval_withdrawn_ends_the_lease_at_once);
+	tcase_add_test(all, another_approved_baseline_gets_another_monitor);
+	tcase_add_test(all,
+		       a_change_without_a_monitor_is_seen_by_the_next_match);
 	tcase_add_loop_test(all, no_order_of_events_leaves_two_monitors, 0, 8);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);

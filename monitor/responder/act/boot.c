@@ -74,12 +74,12 @@ static bool boot_param(struct vhsm_act *act, struct vhsm_boot *boot)
 
 int vhsm_act_match(struct vhsm_act *act)
 {
-	char name[VHSM_BASELINE_NAME_MAX] = "", text[65];
+	char name[VHSM_BASELINE_NAME_MAX] = "";
+	char digest[VHSM_BASELINE_DIGEST_LEN] = "";
 	char why[VHSM_BASELINE_WHY_LEN] = "";
 	const char *uuid, *dir;
 	json_t *manifest = NULL;
 	struct vhsm_boot boot;
-	uint8_t digest[32];
 	int ret;
 
 	if (!vhsm_act_text(act, "uuid", &uuid) ||
@@ -92,10 +92,8 @@ int vhsm_act_match(struct vhsm_act *act)
 		act->code = "unapproved";
 		return vhsm_act_fail(act, "%s", why[0] ? why : strerror(-ret));
 	}
-	for (unsigned i = 0; i < sizeof(digest); i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
 	act->result = json_pack("{s:s,s:s}", "baseline", name, "manifest",
-				text);
+				digest);
 	return 0;
 }
 

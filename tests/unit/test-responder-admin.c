@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an admin changes while guests are watched: approvals, baselines, and
+ * whether they are watched at all; and what of it outlives the responder.
+ */
+#include <config.h>
+
+#include <sys/stat.h>
+
+#include "responder-rig.h"
+
+static char code[32];
+
+static void expect_unapproved(void)
+{
+	until(alert_count("boot-unapproved") == 1);
+	until(valid_ms == 0);
+	until(acted("monitor-stop"));
+	until(in_state(VHSM_WATCH_UNAPPROVED));
+	/* Its monitor was not lost, and was not what told. */
+	ck_assert_uint_eq(alert_count("monitor-lost"), 0);
+}
+
+START_TEST(an_approval_withdrawn_counts_from_the_next_sweep)
+{
+	int64_t since;
+	char path[128];
+
+	r.conf.monitor_hang_ms = 5000;
+	to_clean();
+	approved("", "");
+	snprintf(path, sizeof(path), "%s/baselines/approved/" UUID ".json",
+		 dir);
+	ck_assert_int_eq(remove(path), 0);
+	since = vhsm_now_ms();
+	until(alert_count("boot-unapproved") == 1);
+	until(valid_ms == 0);
+	ck_assert_int_lt(vhsm_now_ms() - since, 2000);
+	expect_unapproved();
+	/* Approved again it is watched again, by another monitor. */
+	ck_assert_ptr_nonnull(strstr(web()->problem, "withdrawn"));
+	approved("web-6.1", "d1");
+	until(in_state(VHSM_WATCH_CONNECTING) && web()->monitor.channel);
+	hello();
+	verdict(sweep_await(NULL), true);
+	until(valid_ms > 0);
+	ck_assert_uint_eq(alert_count("boot-unapproved"), 1);
+}
+END_TEST
+
+START_TEST(a_baseline_that_was_changed_or_removed_is_approved_no_longer)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/baselines/web-6.1", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	write_file("baselines/web-6.1/manifest.json", "old", 0600);
+	r.conf.monitor_hang_ms = 5000;
+	to_clean();
+	/* The approvals' file is as it was: only the baseline is not. */
+	approved_is("", "");
+	act_is("{\"error\":{\"code\":\"unapproved\",\"message\":\"changed\"}}",
+	       "{\"result\":{\"domid\":9}}");
+	snprintf(path, sizeof(path), "%s/baselines/web-6.1/manifest.json",
+		 dir);
+	if (_i)
+		write_file("baselines/web-6.1/manifest.json", "changed", 0600);
+	else
+		ck_assert_int_eq(remove(path), 0);
+	expect_unapproved();
+}
+END_TEST
+
+START_TEST(a_change_that_leaves_the_guest_approved_changes_nothing)
+{
+	r.conf.monitor_hang_ms = 5000;
+	to_clean();
+	looked = 0;
+	approved("web-6.1", "d1");
+	for (unsigned i = 0; i < 3; i++)
+		verdict(sweep_await(NULL), true);
+	/* Read once, for it changed once. */
+	sweep_await(NULL);
+	ck_assert_uint_eq(looked, 1);
+	ck_assert(!acted("monitor-stop"));
+	ck_assert_uint_eq(alert_count("boot-unapproved"), 0);
+}
+END_TEST
+
+START_TEST(another_state_of_the_baseline_gets_another_monitor)
+{
+	r.conf.monitor_hang_ms = 5000;
+	to_clean();
+	approved("web-6.1", "d2");
+	act_is("{\"result\":{\"baseline\":\"web-6.1\",\"manifest\":\"d2\"}}",
+	       "{\"result\":{\"domid\":9}}");
+	until(acted("monitor-stop"));
+	until(in_state(VHSM_WATCH_CONNECTING) && web()->monitor.channel);
+	hello();
+	verdict(sweep_await(NULL), true);
+	sweep_await(NULL);
+	ck_assert_str_eq(web()->manifest, "d2");
+	ck_assert_uint_eq(alert_count("boot-unapproved"), 0);
+	ck_assert_uint_eq(alert_count("monitor-lost"), 0);
+}
+END_TEST
+
+static void stop_watch(void)
+{
+	json_t *result;
+
+	call("watch.stop", json_pack("{s:s}", "domain", "web"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	until(valid_ms == -1);
+}
+
+static void restart(void)
+{
+	responder_stop();
+	responder_start();
+	ck_assert_int_eq(vhsm_state_load(&r), 0);
+	valid_ms = -2;
+	level[0] = '\0';
+}
+
+START_TEST(a_watch_that_was_stopped_stays_so_over_a_restart)
+{
+	to_clean();
+	stop_watch();
+	restart();
+	domain_runs(5);
+	/* Its keys depend on nothing, also if the broker has forgotten. */
+	until(valid_ms == -1);
+	ck_assert_str_eq(level, "full");
+	run_for(300);
+	ck_assert(web()->stopped);
+	ck_assert(in_state(VHSM_WATCH_ABSENT));
+	/* And over another one. */
+	restart();
+	domain_runs(5);
+	until(valid_ms == -1);
+	ck_assert(web()->stopped && in_state(VHSM_WATCH_ABSENT));
+	ck_assert_str_eq(level, "full");
+}
+END_TEST
+
+START_TEST(a_domain_created_meanwhile_is_watched)
+{
+	to_clean();
+	stop_watch();
+	restart();
+	domain_runs(6);
+	ck_assert(!web()->stopped);
+	until(in_state(VHSM_WATCH_CONNECTING));
+	until(valid_ms == 0);
+}
+END_TEST
+
+START_TEST(a_stopped_domain_that_is_gone_leaves_nothing)
+{
+	to_clean();
+	stop_watch();
+	restart();
+	domain_runs(0);
+	ck_assert_ptr_null(web());
+	restart();
+	ck_assert_uint_eq(r.guest_count, 0);
+}
+END_TEST
+
+START_TEST(after_another_boot_of_the_host_the_number_is_anothers)
+{
+	char command[160];
+
+	to_clean();
+	stop_watch();
+	snprintf(command, sizeof(command), "sed -i 's/\"host\": \".*\"/"
+		 "\"host\": \"another\"/' %s/state.json", dir);
+	ck_assert_int_eq(system(command), 0);
+	restart();
+	domain_runs(5);
+	ck_assert(!web()->stopped);
+	until(valid_ms == 0);
+}
+END_TEST
+
+START_TEST(a_stopped_watch_is_started_again_after_a_restart)
+{
+	json_t *result;
+
+	to_clean();
+	stop_watch();
+	restart();
+	domain_runs(5);
+	call("watch.start", json_pack("{s:s,s:s}", "domain", "web", "policy",
+				      "strict"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	until(in_state(VHSM_WATCH_CONNECTING));
+	until(valid_ms == 0);
+}
+END_TEST
+
+START_TEST(a_broker_that_comes_back_is_told_of_stopped_watches)
+{
+	to_clean();
+	stop_watch();
+	valid_ms = -2;
+	vhsm_keys_again(&r);
+	until(valid_ms == -1);
+	ck_assert_str_eq(level, "full");
+}
+END_TEST
+
+START_TEST(a_broker_that_did_not_hear_of_the_end_is_told_again)
+{
+	json_t *result;
+
+	to_clean();
+	broker_silent = true;
+	call("watch.stop", json_pack("{s:s}", "domain", "web"), &result, code);
+	json_decref(result);
+	until(valid_ms == -1);
+	/* Not that its lease is over. */
+	broker_silent = false;
+	valid_ms = -2;
+	until(valid_ms != -2);
+	ck_assert_int_eq(valid_ms, -1);
+	ck_assert_str_eq(level, "full");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("responder-admin");
+	TCase *all = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(all, 60);
+	tcase_add_checked_fixture(all, begin, end);
+	tcase_add_test(all, an_approval_withdrawn_counts_from_the_next_sweep);
+	tcase_add_loop_test(all,
+		a_baseline_that_was_changed_or_removed_is_approved_no_longer,
+		0, 2);
+	tcase_add_test(all,
+		a_change_that_leaves_the_guest_approved_changes_nothing);
+	tcase_add_test(all,
+		       another_state_of_the_baseline_gets_another_monitor);
+	tcase_add_test(all, a_watch_that_was_stopped_stays_so_over_a_restart);
+	tcase_add_test(all, a_domain_created_meanwhile_is_watched);
+	tcase_add_test(all, a_stopped_domain_that_is_gone_leaves_nothing);
+	tcase_add_test(all,
+		       after_another_boot_of_the_host_the_number_is_anothers);
+	tcase_add_test(all, a_stopped_watch_is_started_again_after_a_restart);
+	tcase_add_test(all, a_broker_that_comes_back_is_told_of_stopped_watches);
+	tcase_add_test(all,
+		       a_broker_that_did_not_hear_of_the_end_is_told_again);
+	suite_add_tcase(suite, all);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
