@@ -26,6 +26,7 @@
 #include "message.h"
 #include "rpc.h"
 #include "user.h"
+#include "vault-events.h"
 
 /* A vault of a broker that was killed may hold the socket a moment longer. */
 #define LISTEN_TRIES	100u
@@ -37,6 +38,7 @@ struct vhsm_vault {
 	struct event *readable;
 	struct event *restart;
 	struct vhsm_backoff backoff;
+	struct vhsm_vault_events *events;	/* for the audit log */
 	int sock;
 	int admin_sock;
 	bool ready;
@@ -112,6 +114,7 @@ static bool message_take(struct vhsm_vault *vault,
 		return false;
 	vault->ready = true;
 	vhsm_log(LOG_INFO, "the vault is ready");
+	vhsm_vault_events_flush(vault->events, vault->sock);
 	vhsm_broker_wake(vault->broker);
 	return true;
 }
@@ -237,7 +240,8 @@ int vhsm_vault_new(struct vhsm_broker *broker)
 	if (ret < 0)
 		goto err_free;
 	vault->restart = evtimer_new(broker->base, on_restart, vault);
-	if (!vault->restart) {
+	vault->events = vhsm_vault_events_new();
+	if (!vault->restart || !vault->events) {
 		ret = -ENOMEM;
 		goto err_free;
 	}
@@ -269,6 +273,7 @@ void vhsm_vault_free(struct vhsm_vault **vault)
 		event_free(v->restart);
 	if (v->admin_sock >= 0)
 		close(v->admin_sock);
+	vhsm_vault_events_free(&v->events);
 	free(v);
 }
 
@@ -304,6 +309,14 @@ int vhsm_vault_attach(struct vhsm_vault *vault,
 	return vhsm_msg_send(vault->sock, &msg.hdr, &engine_sock, 1);
 }
 
+static bool event_put(struct vhsm_vault *vault,
+		      const struct vhsm_msg_header *msg, const char *text)
+{
+	return vhsm_vault_events_put(vault->events,
+				     vault->ready ? vault->sock : -1, msg,
+				     text);
+}
+
 void vhsm_vault_device_event(struct vhsm_vault *vault,
 			     const struct vhsm_identity *identity,
 			     enum vhsm_device_event event, const char *text)
@@ -314,17 +327,14 @@ void vhsm_vault_device_event(struct vhsm_vault *vault,
 		.domid = identity->domid,
 		.device = identity->device,
 	};
-	int ret = -EAGAIN;
 
 	memcpy(msg.uuid, identity->uuid, sizeof(msg.uuid));
 	snprintf(msg.domain, sizeof(msg.domain), "%s", identity->domain);
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
-	if (vault->ready)
-		ret = vhsm_msg_send(vault->sock, &msg.hdr, NULL, 0);
-	if (ret)
+	if (!event_put(vault, &msg.hdr, msg.text))
 		vhsm_log(LOG_WARNING, "domain %s: event %u is not in the "
-			 "audit log: %s", identity->uuid_text, event,
-			 vault->ready ? strerror(-ret) : "no vault runs");
+			 "audit log: too many wait for a vault",
+			 identity->uuid_text, event);
 }
 
 void vhsm_vault_guest_event(struct vhsm_vault *vault, const uint8_t uuid[16],
@@ -339,16 +349,12 @@ void vhsm_vault_guest_event(struct vhsm_vault *vault, const uint8_t uuid[16],
 		.uid = uid,
 	};
 	char text[VHSM_UUID_TEXT];
-	int ret = -EAGAIN;
 
 	memcpy(msg.uuid, uuid, sizeof(msg.uuid));
 	snprintf(msg.reason, sizeof(msg.reason), "%s", reason);
-	if (vault->ready)
-		ret = vhsm_msg_send(vault->sock, &msg.hdr, NULL, 0);
-	if (!ret)
+	if (event_put(vault, &msg.hdr, msg.reason))
 		return;
 	vhsm_uuid_format(uuid, text);
 	vhsm_log(LOG_WARNING, "domain %s: a change of its gate is not in the "
-		 "audit log: %s", text,
-		 vault->ready ? strerror(-ret) : "no vault runs");
+		 "audit log: too many wait for a vault", text);
 }

@@ -28,7 +28,8 @@ unsigned vhsm_vault_restarts(const struct vhsm_vault *vault);
 int vhsm_vault_attach(struct vhsm_vault *vault,
 		      const struct vhsm_identity *identity, int engine_sock);
 
-/* For the audit log.  Lost, with a line in ours, while no vault runs. */
+/* For the audit log; kept while no vault runs (vault-events.h).  What is too
+ * much for that is lost, with a line in ours. */
 void vhsm_vault_device_event(struct vhsm_vault *vault,
 			     const struct vhsm_identity *identity,
 			     enum vhsm_device_event event, const char *text);

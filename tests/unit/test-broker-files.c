@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "monitor.h"
 #include "xlcfg.h"
 
 #define WEB "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01"
@@ -221,6 +222,35 @@ START_TEST(a_wrong_vhsm_line_plugs_nothing_and_says_why)
 }
 END_TEST
 
+/* Whether a device's keys depend on a lease, by its monitor policy. */
+static const struct {
+	const char *policy, *name;
+	int ret;
+	bool demand;
+} leases[] = {
+	{ "lease-ms = 5000\n", "some", 0, true },
+	{ "lease-ms = 0\n", "some", 0, false },
+	{ "lease-ms = 5000\ndry-run = true\n", "some", 0, false },
+	{ "lease-ms = 5000\n", "", 0, false },
+	/* What cannot be read may demand one. */
+	{ "lease-ms = soon\n", "some", -EINVAL, true },
+	{ "lease-ms = 0\n", "other", -ENOENT, true },
+	{ "lease-ms = 0\n", "../some", -EINVAL, true },
+};
+
+START_TEST(a_lease_is_demanded_unless_the_policy_says_that_none_is)
+{
+	char why[VHSM_TEXT_MAX] = "";
+	bool demand;
+
+	file("some.conf", leases[_i].policy);
+	ck_assert_int_eq(vhsm_monitor_read(dir, leases[_i].name, &demand, why),
+			 leases[_i].ret);
+	ck_assert_int_eq(demand, leases[_i].demand);
+	ck_assert(!leases[_i].ret || strstr(why, "monitor="));
+}
+END_TEST
+
 START_TEST(a_uuid_is_read_and_written)
 {
 	char text[VHSM_UUID_TEXT];
@@ -260,6 +290,9 @@ int main(void)
 	tcase_add_test(tests, two_files_that_fit_as_well_are_not_guessed_between);
 	tcase_add_test(tests, a_broken_file_hides_no_other);
 	tcase_add_test(tests, a_wrong_vhsm_line_plugs_nothing_and_says_why);
+	tcase_add_loop_test(tests,
+		a_lease_is_demanded_unless_the_policy_says_that_none_is, 0,
+		sizeof(leases) / sizeof(leases[0]));
 	tcase_add_test(tests, a_uuid_is_read_and_written);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
