@@ -17,7 +17,8 @@ struct vhsm_baseline_parts {
 	const char *cmdline;
 	const char *const *modules;	/* files, and folders with files */
 	size_t module_count;
-	const char *rules;		/* NULL: none */
+	const char *rules;		/* NULL: none; refused unless a monitor
+					 * would take them */
 	/* Told what begins; may be NULL. */
 	void (*progress)(const char *step, void *arg);
 	void *arg;
@@ -29,9 +30,5 @@ struct vhsm_baseline_parts {
  */
 int vhsm_baseline_make(const char *dir, const struct vhsm_baseline_parts *,
 		       json_t **manifest, uint8_t digest[32], char *why);
-
-/* Whether YARA rules compile, alone and without files they include: 0, or
- * -EINVAL with why naming the line. */
-int vhsm_baseline_check_rules(const char *text, char *why);
 
 #endif /* VHSM_BASELINE_MAKE_H */

@@ -77,10 +77,20 @@ static void teardown(void)
 	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
 }
 
+static char said[1024];			/* the steps, a line each */
+
+static void note_step(const char *step, void *arg)
+{
+	size_t at = strlen(said);
+
+	(void)arg;
+	snprintf(said + at, sizeof(said) - at, "%s\n", step);
+}
+
 static int make(void)
 {
 	json_decref(manifest);
-	why[0] = 0;
+	why[0] = said[0] = 0;
 	return vhsm_baseline_make(store, &parts, &manifest, digest, why);
 }
 
@@ -109,6 +119,20 @@ static void refused(int error, const char *says)
 	ck_assert_ptr_null(manifest);
 	ck_assert_int_eq(left_behind(), 0);
 }
+
+START_TEST(slow_rules_are_said_to_be)
+{
+	parts.progress = note_step;
+	put_rules("rule a { strings: $a = \"evil-marker\" condition: $a }");
+	ck_assert_msg(make() == 0, "%s", why);
+	ck_assert_ptr_nonnull(strstr(said, "reading 1 YARA rules\n"));
+	parts.name = "slow";
+	put_rules("rule a { strings: $a = \"evil-marker\" nocase "
+		  "condition: $a }");
+	ck_assert_msg(make() == 0, "%s", why);
+	ck_assert_ptr_nonnull(strstr(said, "ten times as long\n"));
+}
+END_TEST
 
 START_TEST(what_was_made_can_be_read_and_matched)
 {
@@ -227,9 +251,16 @@ START_TEST(a_failed_attempt_leaves_nothing)
 	parts.rules = bad;
 	refused(-ENOENT, bad);
 	put_rules("rule a { condition: b }");
-	refused(-EINVAL, "line 1: ");
+	refused(-EINVAL, " line 1: ");
 	put_rules("include \"/etc/passwd\" rule a { condition: true }");
 	refused(-EINVAL, "include");
+	/* Such as a monitor refuses, though they compile. */
+	put_rules("import \"math\" rule a { condition: "
+		  "math.entropy(0, filesize) > 7 }");
+	refused(-EINVAL, "imports a module");
+	put_rules("rule zeros { strings: $a = { 00 00 00 00 } "
+		  "condition: $a }");
+	refused(-EINVAL, "matches empty memory");
 	parts.rules = NULL;
 	parts.modules = &bad;
 	parts.module_count = 1;
@@ -253,6 +284,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, slow_rules_are_said_to_be);
 	tcase_add_test(tests, what_was_made_can_be_read_and_matched);
 	tcase_add_test(tests,
 		       a_boot_loader_is_measured_and_the_kernel_in_it_understood);
