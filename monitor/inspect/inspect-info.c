@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "inspect.h"
+#include "record.h"
 
 #define MODULES_MAX	4096u
 #define TASKS_MAX	(1u << 20)
@@ -115,6 +116,21 @@ static int print(const struct vhsm_kernel *k, const struct counts *c, bool json)
 	return 0;
 }
 
+/* Whether a recording is what was recorded. */
+static int recording_check(const struct source *s, const char *path, char *why)
+{
+	uint8_t sha256[32];
+	int r = vhsm_record_digest(path, sha256, why);
+
+	if (!r && memcmp(sha256, s->sha256, sizeof(sha256))) {
+		snprintf(why, INSPECT_WHY_LEN, "%.160s is not as it was "
+			 "recorded: its SHA-256 is not that of its .json",
+			 path);
+		r = -EBADMSG;
+	}
+	return r;
+}
+
 enum exit_code inspect_info(const struct options *o)
 {
 	char why[INSPECT_WHY_LEN] = "";
@@ -128,6 +144,8 @@ enum exit_code inspect_info(const struct options *o)
 	if (!reference)
 		goto out;
 	r = source_open(&source, o, why);
+	if (!r && o->image)
+		r = recording_check(&source, o->image, why);
 	if (!r)
 		r = vhsm_kernel_find(&kernel, source.memory, reference,
 				     source.vcpu, source.vcpu_count, why);

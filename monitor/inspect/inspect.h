@@ -37,6 +37,7 @@ struct source {
 	struct vhsm_guest_memory *memory;
 	xc_interface *xch;		/* NULL: a recording */
 	uint32_t domid;
+	uint8_t sha256[32];		/* of a recording, when it was made */
 	unsigned vcpu_count;
 	struct vhsm_vcpu vcpu[VHSM_VCPUS_MAX];
 };

@@ -52,6 +52,7 @@ static int open_image(struct source *s, const char *path, char *why)
 	if (r)
 		return r;
 	s->vcpu_count = recording.vcpu_count;
+	memcpy(s->sha256, recording.sha256, sizeof(s->sha256));
 	memcpy(s->vcpu, recording.vcpu, sizeof(s->vcpu));
 	s->memory = vhsm_guest_memory_open_image(path, why);
 	return s->memory ? 0 : -EIO;

@@ -152,6 +152,23 @@ START_TEST(another_kernel_is_an_error)
 }
 END_TEST
 
+START_TEST(a_recording_that_was_changed_is_told)
+{
+	FILE *file;
+
+	record();
+	run_on_image("info", "");
+	ck_assert_ptr_null(strstr(output, "not as it was recorded"));
+	file = fopen(image, "r+e");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, 8 * 4096 + 5, SEEK_SET), 0);
+	ck_assert_int_eq(fputc('x', file), 'x');
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(run_on_image("info", ""), 1);
+	ck_assert_ptr_nonnull(strstr(output, "not as it was recorded"));
+}
+END_TEST
+
 START_TEST(wrong_options_are_explained)
 {
 	static const char *const wrong[] = {
@@ -214,6 +231,7 @@ int main(void)
 	tcase_add_test(t, tampered_text_is_a_finding_with_evidence);
 	tcase_add_test(t, check_that_cannot_read_is_no_approval);
 	tcase_add_test(t, another_kernel_is_an_error);
+	tcase_add_test(t, a_recording_that_was_changed_is_told);
 	tcase_add_test(t, wrong_options_are_explained);
 	tcase_add_test(t, checks_are_listed_in_words_and_for_scripts);
 	suite_add_tcase(s, t);
