@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "domain-frames.h"
 #include "domain-vcpus.h"
 
 #define SAVE_HELPER	"libxl-save-help"	/* comm has 15 characters */
@@ -55,12 +56,13 @@ int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *hv, uint32_t domid,
 int vhsm_hypervisor_frames(struct vhsm_hypervisor *hv, uint32_t domid,
 			   uint64_t *frames)
 {
-	xen_pfn_t count;
+	return vhsm_frames_of_domain(hv->xc, domid, frames, NULL);
+}
 
-	if (xc_domain_nr_gpfns(hv->xc, domid, &count) < 0)
-		return -errno;
-	*frames = count;
-	return 0;
+int vhsm_hypervisor_last(struct vhsm_hypervisor *hv, uint32_t domid,
+			 uint64_t *last)
+{
+	return vhsm_frames_of_domain(hv->xc, domid, NULL, last);
 }
 
 /* Pauses are counted: one that is paused by the toolstack's pause already

@@ -28,9 +28,14 @@ void vhsm_hypervisor_close(struct vhsm_hypervisor **);
 /* As domain-vcpus.h says. */
 int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *, uint32_t domid,
 			  struct vhsm_vcpu *vcpu, unsigned *count, char *why);
-/* How many guest frames there may be: 0 or -errno. */
+/* How many guest frames are looked at, by what the toolstack gave it: 0 or
+ * -errno. */
 int vhsm_hypervisor_frames(struct vhsm_hypervisor *, uint32_t domid,
 			   uint64_t *frames);
+/* The highest frame the guest has a page at: it puts it where it likes.  0 or
+ * -errno. */
+int vhsm_hypervisor_last(struct vhsm_hypervisor *, uint32_t domid,
+			 uint64_t *last);
 /* 0 or -errno; each may be repeated. */
 int vhsm_hypervisor_pause(struct vhsm_hypervisor *, uint32_t domid);
 int vhsm_hypervisor_unpause(struct vhsm_hypervisor *, uint32_t domid);

@@ -9,6 +9,7 @@
  *   link.c      frames from a monitor, every one of them untrusted
  *   sweep.c     frames to it: configuration, registers, dirty pages
  *   learn.c     what a monitor learned, into a baseline
+ *   blinded.c   what a guest keeps its monitor from seeing
  *   findings.c  from a finding to an alert and an incident
  *   notify.c    a policy's sinks are told of alerts
  *   reactions.c what is done about it; release.c undoes it; bundle.c keeps it
@@ -111,6 +112,16 @@ struct vhsm_learning {
 	struct vhsm_job *job;		/* writes it down */
 };
 
+/* How long a guest has kept its monitor from seeing it. */
+struct vhsm_blinded {
+	unsigned boot;			/* all this is of */
+	unsigned score;			/* sweeps that showed nothing, less
+					 * those that showed it approved */
+	bool kernel;			/* it was seen to have one */
+	bool told;			/* since the score was 0 */
+	bool told_beyond;
+};
+
 struct vhsm_watched {
 	LIST_ENTRY(vhsm_watched) link;
 	struct vhsm_responder *responder;
@@ -146,6 +157,7 @@ struct vhsm_watched {
 	uint64_t ordered_wall_ms;	/* as watch.ordered_ms, since the */
 	uint64_t clean_wall_ms;		/* epoch; for alerts */
 	struct vhsm_learning learning;
+	struct vhsm_blinded blinded;
 
 	struct vhsm_incident incident;
 	uint32_t slow;			/* reactions that wait */
@@ -227,6 +239,14 @@ const char *vhsm_learn_done(struct vhsm_watched *, size_t len);
 /* The monitor is gone; the guest's record goes. */
 void vhsm_learn_end(struct vhsm_watched *);
 void vhsm_learn_free(struct vhsm_watched *);
+
+/* --- blinded.c --- */
+
+/* A verdict; good: it renews the lease. */
+void vhsm_blinded_verdict(struct vhsm_watched *, const struct vhsm_verdict *,
+			  bool good);
+/* The highest frame the guest has, before each sweep. */
+void vhsm_blinded_frames(struct vhsm_watched *, uint64_t last);
 
 /* --- findings.c --- */
 

@@ -76,38 +76,100 @@ static bool any(const uint8_t *bytes, size_t len)
 	return false;
 }
 
+/* What was written, of w->monitor.frames; NULL: that is not known. */
+static uint8_t *dirty_take(struct vhsm_watched *w)
+{
+	const uint64_t frames = w->monitor.frames;
+	/* Words of 64, as the hypervisor's map is. */
+	uint8_t *bitmap = calloc(frames / 64 + 1, 8);
+
+	if (bitmap && vhsm_hypervisor_dirty(w->responder->hypervisor,
+			&w->monitor.dirty, w->domain.domid, frames,
+			bitmap) == 1)
+		return bitmap;
+	free(bitmap);
+	return NULL;
+}
+
+static uint64_t chunk_count(uint64_t frames, uint64_t first)
+{
+	return frames - first < CHUNK_FRAMES ? frames - first : CHUNK_FRAMES;
+}
+
 /* Chunks in which nothing was written are left out, but for the first, which
  * says that the log is known. */
-static void dirty_send(struct vhsm_watched *w)
+static bool is_told(const uint8_t *bitmap, uint64_t first, uint64_t count)
+{
+	return !first || any(bitmap + first / 8, (count + 7) / 8);
+}
+
+/* Bytes of all the frames. */
+static size_t dirty_len(const uint8_t *bitmap, uint64_t frames)
+{
+	uint64_t first, count;
+	size_t len = 0;
+
+	for (first = 0; first < frames; first += count) {
+		count = chunk_count(frames, first);
+		if (is_told(bitmap, first, count))
+			len += VHSM_CHANNEL_HEADER + vhsm_dirty_len(count);
+	}
+	return len;
+}
+
+static int dirty_send(struct vhsm_watched *w, const uint8_t *bitmap)
 {
 	static uint8_t frame[VHSM_FRAME_MAX];
 	uint64_t frames = w->monitor.frames, first, count;
-	/* Words of 64, as the hypervisor's map is. */
-	uint8_t *bitmap = calloc(frames / 64 + 1, 8);
 	int ret = 0;
 
-	if (!bitmap || vhsm_hypervisor_dirty(w->responder->hypervisor,
-			&w->monitor.dirty, w->domain.domid, frames,
-			bitmap) != 1) {
-		free(bitmap);
-		return;
-	}
 	for (first = 0; !ret && first < frames; first += count) {
-		count = frames - first < CHUNK_FRAMES ? frames - first :
-			CHUNK_FRAMES;
-		if (first && !any(bitmap + first / 8, (count + 7) / 8))
-			continue;
-		ret = vhsm_channel_send(w->monitor.channel, VHSM_FRAME_DIRTY,
-				frame, vhsm_dirty_encode(frame, first,
-						bitmap + first / 8, count));
+		count = chunk_count(frames, first);
+		if (is_told(bitmap, first, count))
+			ret = vhsm_channel_send(w->monitor.channel,
+				VHSM_FRAME_DIRTY, frame,
+				vhsm_dirty_encode(frame, first,
+						  bitmap + first / 8, count));
 	}
-	free(bitmap);
+	return ret;
+}
+
+/*
+ * The order, and before it what was written: a frame that is not in what is
+ * told counts as not written, so all of it is told, or nothing.  One that does
+ * not get both is left alone: it would believe what it has.
+ */
+static void order_send(struct vhsm_watched *w, const char *text,
+		       uint8_t *bitmap)
+{
+	const size_t len = strlen(text);
+	int ret = 0;
+
+	if (bitmap && vhsm_channel_reserve(w->monitor.channel,
+			dirty_len(bitmap, w->monitor.frames) +
+			VHSM_CHANNEL_HEADER + len))
+		vhsm_log(LOG_NOTICE, "%s (ID %u): too much was written to tell "
+			 "its monitor, which reads all again", w->domain.name,
+			 w->domain.domid);
+	else if (bitmap)
+		ret = dirty_send(w, bitmap);
+	if (!ret)
+		ret = vhsm_channel_send(w->monitor.channel, VHSM_FRAME_SWEEP,
+					text, len);
+	if (!ret)
+		return;
+	vhsm_watched_problem(w, "cannot speak to its monitor: %s",
+			     strerror(-ret));
+	vhsm_watched_step(w, VHSM_LOST, false);
 }
 
 void vhsm_sweep_order(struct vhsm_watched *w)
 {
 	static struct vhsm_sweep_order order;
-	char why[VHSM_HYPERVISOR_WHY_LEN] = "";
+	char why[VHSM_HYPERVISOR_WHY_LEN] = "", *text;
+	uint8_t *bitmap = NULL;
+	uint64_t last;
+	json_t *json;
 
 	if (!w->monitor.channel || !vhsm_approval_holds(w))
 		return;
@@ -119,9 +181,21 @@ void vhsm_sweep_order(struct vhsm_watched *w)
 		vhsm_watched_problem(w, "its registers: %s", why);
 		return;
 	}
+	if (!vhsm_hypervisor_last(w->responder->hypervisor, w->domain.domid,
+				  &last))
+		vhsm_blinded_frames(w, last);
+	json = vhsm_sweep_order_encode(&order);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	if (w->policy.full_ms && w->responder->conf.dirty_log)
-		dirty_send(w);
-	json_send(w, VHSM_FRAME_SWEEP, vhsm_sweep_order_encode(&order));
+		bitmap = dirty_take(w);
+	if (text)
+		order_send(w, text, bitmap);
+	else
+		vhsm_watched_problem(w, "cannot speak to its monitor: %s",
+				     strerror(ENOMEM));
+	free(bitmap);
+	free(text);
+	json_decref(json);
 }
 
 int vhsm_sweep_learn(struct vhsm_watched *w)

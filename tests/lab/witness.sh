@@ -47,6 +47,7 @@ policy_make() {
 	shift
 	printf '%s\n' "lease-ms = 10000" "$@" \
 		'check monitor-lost { reactions = { "record" } }' \
+		'check blinded { reactions = { "record" } }' \
 		'check monitor-broken { reactions = { "record" } }' \
 		'check boot-unapproved { reactions = { "record" } }' \
 		> "$OUT/policy"

@@ -45,14 +45,24 @@ int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *hv, uint32_t domid,
 	return 0;
 }
 
-#define RIG_FRAMES 100000u		/* no multiple of 64 */
+uint64_t rig_frames, rig_last;
+bool rig_all_written;
 
 int vhsm_hypervisor_frames(struct vhsm_hypervisor *hv, uint32_t domid,
 			   uint64_t *frames)
 {
 	(void)hv;
 	(void)domid;
-	*frames = RIG_FRAMES;
+	*frames = rig_frames;
+	return 0;
+}
+
+int vhsm_hypervisor_last(struct vhsm_hypervisor *hv, uint32_t domid,
+			 uint64_t *last)
+{
+	(void)hv;
+	(void)domid;
+	*last = rig_last;
 	return 0;
 }
 
@@ -81,6 +91,8 @@ int vhsm_hypervisor_dirty(struct vhsm_hypervisor *hv, struct vhsm_dirty *dirty,
 		dirty->on = true;
 		return 0;
 	}
+	if (rig_all_written)
+		memset(bitmap, 0xff, frames / 8);
 	bitmap[frames / 8 - 1] = 1;
 	return 1;
 }
@@ -348,6 +360,9 @@ void begin(void)
 	gates = revokes = releases = paused = unpaused = looked = 0;
 	valid_ms = -2;
 	vault_broken = broker_silent = broker_unaware = false;
+	rig_frames = 100000;		/* no multiple of 64 */
+	rig_last = rig_frames - 1;
+	rig_all_written = false;
 	broker_lease = "none";
 	vhsm_log_init("test", false);
 	responder_start();
@@ -457,7 +472,7 @@ uint64_t sweep_await(unsigned *dirty)
 			uint64_t first;
 
 			ck_assert_msg(!vhsm_dirty_decode(&first, &bits, &len,
-				      RIG_FRAMES, bytes, len, why), "%s", why);
+				      rig_frames, bytes, len, why), "%s", why);
 			if (dirty)
 				(*dirty)++;
 		} else if (type == VHSM_FRAME_CONFIGURE) {

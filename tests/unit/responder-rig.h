@@ -26,6 +26,8 @@ extern unsigned paused, unpaused;
 /* What broker and vault were told last, and how often. */
 extern char level[16], gate_uuid[40];
 extern json_int_t valid_ms, gates, revokes, releases;
+extern uint64_t rig_frames, rig_last;	/* looked at, and there */
+extern bool rig_all_written;		/* else one chunk but the first */
 extern bool broker_silent;		/* it fails, then */
 extern bool vault_broken;		/* it fails, whatever it is asked */
 extern bool broker_unaware;		/* it knows of no such domain */
