@@ -35,7 +35,7 @@
 #define VHSM_CHANNEL_VERSION	1u
 #define VHSM_MESSAGE_WHY_LEN	200u
 #define VHSM_CHECK_RUNS_MAX	32u
-#define VHSM_FINDINGS_MAX	256u	/* between two verdicts; more break the
+#define VHSM_FINDINGS_MAX	128u	/* between two verdicts; more break the
 					 * protocol */
 #define VHSM_LOG_TEXT_LEN	256u
 #define VHSM_DOMID_MAX		32751u

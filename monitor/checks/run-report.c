@@ -187,15 +187,23 @@ void runner_tell(struct vhsm_runner *r, struct slot *slot,
 		 const struct vhsm_finding *f)
 {
 	struct known *known = runner_known(r, f);
+	unsigned share = VHSM_FINDINGS_MAX / r->slots;
 	bool again = known;
 
+	if (again)
+		known->sweep = r->number;
+	/* Half of it is for what is new; what has no room is new again in the
+	 * next sweep. */
+	if (slot->told >= (again ? share / 2 : share))
+		return;
+	slot->told++;
 	if (!known) {
 		known = free_known(r);
 		known->check = f->check;
 		memcpy(known->object, f->object, sizeof(known->object));
 	}
 	known->sweep = r->number;
-	if (slot->told++ < VHSM_FINDINGS_MAX / r->slots && r->setup.found)
+	if (r->setup.found)
 		r->setup.found(r->setup.arg, f, again);
 }
 
