@@ -45,13 +45,18 @@ vhsm_act_run vhsm_act_monitor_start;	/* {guest, name, kernel, ramdisk,
 					 * memory_mib, baseline, fingerprints,
 					 * work} -> {domid} */
 vhsm_act_run vhsm_act_monitor_stop;	/* {name}, or {prefix}: all of them */
+vhsm_act_run vhsm_act_devices;		/* {domid, bridge, disks} -> {nics,
+					 * disks: that isolate would take,
+					 * built: there come no more, stays:
+					 * kinds it does not take} */
 vhsm_act_run vhsm_act_isolate;		/* {domid, bridge, disks} -> {nics,
 					 * disks: for rejoin, moved: how many
 					 * of the nics, note: why not all} */
 vhsm_act_run vhsm_act_rejoin;		/* {domid, nics, disks} */
 vhsm_act_run vhsm_act_freeze;		/* {domid, name, path} -> {pages} */
 vhsm_act_run vhsm_act_seal;		/* {bundle, keys}: evidence.h */
-vhsm_act_run vhsm_act_destroy;		/* {domid} */
+vhsm_act_run vhsm_act_destroy;		/* {domid} -> {ran: it was this that
+					 * ended it} */
 
 /* Writes why and returns -1. */
 int vhsm_act_fail(struct vhsm_act *, const char *format, ...)

@@ -234,16 +234,3 @@ int vhsm_act_rejoin(struct vhsm_act *act)
 	nics = each_return(act, domid, "nics", nic_return);
 	return disks || nics ? -1 : 0;
 }
-
-int vhsm_act_destroy(struct vhsm_act *act)
-{
-	uint32_t domid;
-	int ret;
-
-	if (!vhsm_act_domid(act, "domid", &domid))
-		return -1;
-	ret = libxl_domain_destroy(act->xl, domid, NULL);
-	return !ret || ret == ERROR_DOMAIN_NOTFOUND ? 0 :
-		vhsm_act_fail(act, "domain %u cannot be destroyed: %s", domid,
-			      vhsm_act_xl_error(ret));
-}

@@ -16,6 +16,7 @@
 #include "act.h"
 #include "file.h"
 #include "log.h"
+#include "utf8.h"
 
 #define FD_PARAMS	3
 #define FD_ANSWER	4
@@ -31,6 +32,7 @@ static const struct {
 	{ "learn", vhsm_act_learn, false },
 	{ "monitor-start", vhsm_act_monitor_start, true },
 	{ "monitor-stop", vhsm_act_monitor_stop, true },
+	{ "devices", vhsm_act_devices, true },
 	{ "isolate", vhsm_act_isolate, true },
 	{ "rejoin", vhsm_act_rejoin, true },
 	{ "freeze", vhsm_act_freeze, false },
@@ -47,6 +49,8 @@ int vhsm_act_fail(struct vhsm_act *act, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(act->why, sizeof(act->why), format, args);
 	va_end(args);
+	/* It may quote a command line, and be cut. */
+	vhsm_utf8_mend(act->why);
 	return -1;
 }
 
