@@ -54,29 +54,32 @@ policy_make() {
 	dom0 "cp /mnt/out/policy /etc/vhsm/monitor.d/$name.conf"
 }
 
+# What was found in the web that was, would be found again as long as it runs.
+web_ended() {
+	dom0 'xl destroy web || true'
+	eventually 30 dom0 '! xl list web'
+	dom0 'vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
+		--reason new || true'
+}
+
 # A web that is new, unwatched; its monitor and what was done to it are gone.
 web_unwatched() {
+	web_ended
 	dom0 'set -e
-	vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
-		--reason new || true
-	vhsmctl monitor stop --domain web || true
+	vhsmctl monitor stop --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 ||
+		true
 	sed -i "s/, *monitor=[a-z-]*//" /etc/xen/web.cfg
-	xl destroy web || true'
-	eventually 30 dom0 '! xl list web'
-	dom0 'guests-up web'
+	guests-up web'
 	eventually 30 web_signs > /dev/null
 }
 
 # A web that is new, and strictly watched, whatever an admin said before.
 web_watched() {
+	web_ended
 	dom0 'set -e
-	vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
-		--reason new || true
 	sed -i "s/, *monitor=[a-z-]*//
 		s/^vhsm = \[ \"\(.*\)\" \]/vhsm = [ \"\1, monitor=strict\" ]/" \
 		/etc/xen/web.cfg
-	xl destroy web || true'
-	eventually 30 dom0 '! xl list web'
-	dom0 'guests-up web'
+	guests-up web'
 	watch_web strict
 }
