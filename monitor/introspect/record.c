@@ -6,7 +6,6 @@
  */
 #include "record.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "image-digest.h"
 #include "record-json.h"
 
 #define COPY_LEN	(256u << 10)
@@ -89,35 +89,10 @@ static int write_run(uint64_t address, const uint8_t *bytes, size_t len,
 	return r;
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	uint64_t any = 0, word;
-	size_t i;
-
-	for (i = 0; i < VHSM_GUEST_PAGE_SIZE; i += sizeof(word)) {
-		memcpy(&word, page + i, sizeof(word));
-		any |= word;
-	}
-	return !any;
-}
-
 static int digest_run(uint64_t address, const uint8_t *bytes, size_t len,
 		      void *arg)
 {
-	EVP_MD_CTX *digest = arg;
-	uint64_t le;
-	size_t at;
-
-	for (at = 0; at < len; at += VHSM_GUEST_PAGE_SIZE) {
-		if (is_zero(bytes + at))
-			continue;
-		le = htole64(address + at);
-		if (EVP_DigestUpdate(digest, &le, sizeof(le)) != 1 ||
-		    EVP_DigestUpdate(digest, bytes + at,
-				     VHSM_GUEST_PAGE_SIZE) != 1)
-			return -EIO;
-	}
-	return 0;
+	return vhsm_image_digest_pages(arg, address, bytes, len);
 }
 
 /* Feeds what stands in the file from address to end. */

@@ -10,9 +10,7 @@
  *    "vcpus": [null, {"cr0": "0x80050033", "cr3": "0x...", ...}, ...]}
  *
  * A vCPU that is not online is null.  The memory of a guest that was not paused
- * is not of one instant.  sha256 is of what the file holds, wherever it is
- * copied to: of each page that is not all zeros, ascending, its address (64
- * bits, little endian) and its bytes.
+ * is not of one instant.  sha256 is as image-digest.h has it.
  */
 #ifndef VHSM_RECORD_H
 #define VHSM_RECORD_H

@@ -5,6 +5,7 @@
 #include "evidence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "evidence-private.h"
 #include "file.h"
@@ -193,6 +195,18 @@ static int sums_compare(const char *was, const char *is, const char *bundle,
 			     (int)(b < 100 ? b : 100), is);
 }
 
+static int image_check(const char *bundle, json_t *files, char *why)
+{
+	int dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = dir < 0 ? evidence_fail(why, -errno, "%s: %s", bundle,
+					strerror(errno)) :
+		evidence_image_check(dir, files, why);
+
+	if (dir >= 0)
+		close(dir);
+	return r;
+}
+
 static json_t *signer(EVP_PKEY *key)
 {
 	uint8_t *der = NULL, digest[32];
@@ -231,6 +245,8 @@ int vhsm_evidence_verify(const char *bundle, const char *public_pem,
 		r = evidence_sums(bundle, &is, &now, files, why);
 	if (!r)
 		r = sums_compare(was, is, bundle, why);
+	if (!r)
+		r = image_check(bundle, files, why);
 	if (!r)
 		*report = json_pack("{s:O, s:o}", "files", files, "signer",
 				    signer(key));

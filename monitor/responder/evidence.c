@@ -81,7 +81,6 @@ int vhsm_evidence_add_lines(const char *bundle, const char *name,
 	return r;
 }
 
-/* Holes of a sparse image are read as zeros. */
 static int digest_file(int fd, uint8_t digest[32], uint64_t *bytes)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -170,7 +169,8 @@ static int names_read(const char *bundle, char *names[EVIDENCE_FILES_MAX + 1],
 				     strerror(errno));
 	while (!r && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") ||
-		    !strcmp(entry->d_name, "..") || is_seal(entry->d_name))
+		    !strcmp(entry->d_name, "..") || is_seal(entry->d_name) ||
+		    !strcmp(entry->d_name, EVIDENCE_IMAGE))
 			continue;
 		if (!name_check(entry->d_name) || count == EVIDENCE_FILES_MAX)
 			r = evidence_fail(why, -EBADMSG,
@@ -197,6 +197,8 @@ int evidence_sums(const char *bundle, char **sums, size_t *len, json_t *files,
 					      strerror(errno)) :
 		names_read(bundle, names, why);
 
+	if (!r)
+		r = evidence_image_complete(dir, why);
 	for (unsigned i = 0; !r && names[i]; i++) {
 		r = entry_digest(dir, names[i], hex, &bytes, why);
 		if (r)

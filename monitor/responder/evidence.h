@@ -8,8 +8,9 @@
  *   alert.json       the alert (OCSF), as it was when the bundle was sealed
  *   audit.jsonl      the last audit records of the guest's key use
  *   memory.img       guest-physical memory, sparse, when the guest was frozen
- *   memory.img.json  its registers and number of frames
- *   SHA256SUMS       digest and name of every other file
+ *   memory.img.json  its registers, and the digest of its pages (record.h)
+ *   SHA256SUMS       digest and name of every other file but memory.img, most
+ *                    of which may be holes: that memory.img.json vouches for
  *   SHA256SUMS.sig   its Ed25519 signature (RFC 8032), 64 bytes
  *   evidence.pub     the public key, for convenience: trust the one you took
  *                    from the host yourself
@@ -17,6 +18,7 @@
  * Without our tools: sha256sum -c SHA256SUMS, and
  *   openssl pkeyutl -verify -pubin -inkey evidence.pub -rawin \
  *           -in SHA256SUMS -sigfile SHA256SUMS.sig
+ * The image is checked by vhsmctl alerts verify.
  */
 #ifndef VHSM_EVIDENCE_H
 #define VHSM_EVIDENCE_H
@@ -41,8 +43,7 @@ int vhsm_evidence_add_lines(const char *bundle, const char *name,
 /*
  * Writes digests and signature of all that is there (files of the bundle's own
  * folder; nothing else may be in it).  The key is key_dir/evidence.key, made
- * with its evidence.pub at first use.  Reads every file: seconds for an image
- * of memory.
+ * with its evidence.pub at first use.
  */
 int vhsm_evidence_seal(const char *bundle, const char *key_dir, char *why);
 

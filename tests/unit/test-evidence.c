@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "evidence.h"
+#include "image-digest.h"
 
 static char dir[] = "/tmp/test-evidence.XXXXXX";
 static char bundle[PATH_MAX], keys[PATH_MAX], public[PATH_MAX + 16];
@@ -114,6 +116,65 @@ START_TEST(a_file_that_was_removed_is_named)
 }
 END_TEST
 
+/* An image of two pages of data in 3 GiB, and what goes with it. */
+static void image_write(const char *text)
+{
+	char path[PATH_MAX + 64], hex[65], json[128];
+	uint8_t digest[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/memory.img", bundle);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ck_assert_int_eq(pwrite(fd, text, strlen(text), 4096), strlen(text));
+	ck_assert_int_eq(pwrite(fd, text, strlen(text), 3ll << 30),
+			 strlen(text));
+	ck_assert_int_eq(vhsm_image_digest(fd, digest), 0);
+	close(fd);
+	for (unsigned i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	snprintf(json, sizeof(json), "{\"sha256\": \"%s\"}", hex);
+	file_write("memory.img.json", json, "w");
+}
+
+START_TEST(an_image_is_vouched_for_by_its_recording)
+{
+	char path[PATH_MAX + 64];
+	json_t *report;
+
+	image_write("memory");
+	ck_assert_msg(!vhsm_evidence_seal(bundle, keys, why), "%s", why);
+	ck_assert_int_eq(vhsm_evidence_verify(bundle, public, &report, why),
+			 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "files")),
+			  4);
+	json_decref(report);
+
+	/* A copy without holes is the same image. */
+	snprintf(path, sizeof(path), "%s/memory.img", bundle);
+	ck_assert_int_eq(truncate(path, (3ll << 30) + 8192), 0);
+	ck_assert_int_eq(verify(), 0);
+
+	file_write("memory.img", "x", "r+");
+	ck_assert_int_eq(verify(), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(why, "memory.img: recorded as"));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(verify(), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(why, "memory.img: was removed"));
+}
+END_TEST
+
+START_TEST(an_image_that_is_not_whole_is_not_sealed)
+{
+	char path[PATH_MAX + 64];
+
+	image_write("memory");
+	snprintf(path, sizeof(path), "%s/memory.img.json", bundle);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(vhsm_evidence_seal(bundle, keys, why), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(why, "not whole"));
+}
+END_TEST
+
 START_TEST(digests_that_were_made_anew_do_not_have_the_signature)
 {
 	char command[2 * PATH_MAX];
@@ -206,6 +267,8 @@ int main(void)
 	tcase_add_test(tc, a_changed_file_is_named);
 	tcase_add_test(tc, a_file_that_was_added_is_named);
 	tcase_add_test(tc, a_file_that_was_removed_is_named);
+	tcase_add_test(tc, an_image_is_vouched_for_by_its_recording);
+	tcase_add_test(tc, an_image_that_is_not_whole_is_not_sealed);
 	tcase_add_test(tc,
 		digests_that_were_made_anew_do_not_have_the_signature);
 	tcase_add_test(tc, another_hosts_key_does_not_verify);
