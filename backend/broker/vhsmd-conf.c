@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf-file.h"
 #include "policy.h"
 #include "vhsmif.h"
 
@@ -44,22 +45,11 @@ static int range_validate(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-static int path_validate(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *path = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
-
-	if (path && path[0] == '/')
-		return 0;
-	cfg_error(cfg, "%s = \"%s\": must be an absolute path",
-		  cfg_opt_name(opt), path ? path : "");
-	return -1;
-}
-
 static int optional_path_validate(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const char *path = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 
-	return path && !path[0] ? 0 : path_validate(cfg, opt);
+	return path && !path[0] ? 0 : vhsm_conf_path_validate(cfg, opt);
 }
 
 static int xen_parse(const char *text, enum vhsm_xen_use *use)
@@ -90,7 +80,7 @@ static int xen_validate(cfg_t *cfg, cfg_opt_t *opt)
 static int dirs_validate(cfg_t *cfg, cfg_opt_t *opt)
 {
 	if (cfg_opt_size(opt) <= VHSM_CONFIG_DIRS_MAX)
-		return path_validate(cfg, opt);
+		return vhsm_conf_path_validate(cfg, opt);
 	cfg_error(cfg, "config-dirs: at most %u", VHSM_CONFIG_DIRS_MAX);
 	return -1;
 }
@@ -104,7 +94,7 @@ static void validators_set(cfg_t *cfg)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		cfg_set_validate_func(cfg, ranges[i].name, range_validate);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		cfg_set_validate_func(cfg, paths[i], path_validate);
+		cfg_set_validate_func(cfg, paths[i], vhsm_conf_path_validate);
 	cfg_set_validate_func(cfg, "local-socket", optional_path_validate);
 	cfg_set_validate_func(cfg, "config-dirs", dirs_validate);
 	cfg_set_validate_func(cfg, "xen", xen_validate);
@@ -185,21 +175,9 @@ int vhsm_config_read(struct vhsm_config *config, const char *path,
 	if (!cfg)
 		return -ENOMEM;
 	validators_set(cfg);
-	switch (cfg_parse(cfg, path)) {
-	case CFG_SUCCESS:
+	ret = vhsm_conf_parse(cfg, path, may_miss);
+	if (!ret)
 		ret = config_take(config, cfg);
-		break;
-	case CFG_FILE_ERROR:
-		ret = errno ? -errno : -EIO;
-		if (ret == -ENOENT && may_miss)
-			ret = config_take(config, cfg);
-		else
-			fprintf(stderr, "%s: %s\n", path, strerror(-ret));
-		break;
-	default:
-		ret = -EINVAL;		/* confuse has said where */
-		break;
-	}
 	cfg_free(cfg);
 	return ret;
 }

@@ -10,6 +10,7 @@
 
 #include "alert.h"
 #include "baseline.h"
+#include "conf-file.h"
 #include "evidence.h"
 
 static const struct range {
@@ -43,16 +44,6 @@ static int range_validate(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	}
 	return 0;
-}
-
-static int path_validate(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *path = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
-
-	if (path && path[0] == '/' && strlen(path) < PATH_MAX)
-		return 0;
-	cfg_error(cfg, "%s: must be an absolute path", cfg_opt_name(opt));
-	return -1;
 }
 
 static void path_take(cfg_t *cfg, const char *name, char to[PATH_MAX])
@@ -116,23 +107,10 @@ int vhsm_responder_conf_read(struct vhsm_responder_conf *conf,
 	for (size_t i = 0; i < RANGES; i++)
 		cfg_set_validate_func(cfg, ranges[i].name, range_validate);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		cfg_set_validate_func(cfg, paths[i], path_validate);
-	errno = 0;
-	switch (cfg_parse(cfg, path)) {
-	case CFG_SUCCESS:
+		cfg_set_validate_func(cfg, paths[i], vhsm_conf_path_validate);
+	ret = vhsm_conf_parse(cfg, path, may_miss);
+	if (!ret)
 		ret = conf_take(conf, cfg);
-		break;
-	case CFG_FILE_ERROR:
-		ret = errno ? -errno : -EIO;
-		if (ret == -ENOENT && may_miss)
-			ret = conf_take(conf, cfg);
-		else
-			fprintf(stderr, "%s: %s\n", path, strerror(-ret));
-		break;
-	default:
-		ret = -EINVAL;		/* confuse has said where */
-		break;
-	}
 	cfg_free(cfg);
 	return ret;
 }
