@@ -28,7 +28,8 @@
 #include "file.h"
 #include "log.h"
 
-#define LOADED_MAX	(4096u + VHSM_ALERTS_CLOSED)
+#define LOADED_MAX	(VHSM_ALERTS_GUESTS * VHSM_ALERTS_GUEST_MAX + \
+			 VHSM_ALERTS_CLOSED)
 #define REPEAT_MS	60000u		/* between two lines of one alert that
 				 * is only seen again */
 #define ALERT_BYTES_MAX	262144
@@ -325,15 +326,42 @@ static json_t *alert_same(const struct vhsm_alerts *alerts, const char *uuid,
 	return open >= VHSM_ALERTS_GUEST_MAX ? last : NULL;
 }
 
-static int alert_again(struct vhsm_alerts *alerts, json_t *alert, char *why)
+int vhsm_alerts_hold(struct vhsm_alerts *alerts,
+		     const struct vhsm_alert_guest *guest,
+		     const struct vhsm_policy *policy,
+		     const struct vhsm_finding *finding, uint64_t swept_ms,
+		     uint64_t clean_ms, char uid[VHSM_ALERT_UID_LEN],
+		     bool *is_new, char *why)
 {
+	json_t *alert = alert_same(alerts, guest->uuid, finding);
+
+	*is_new = !alert;
+	if (alert) {
+		snprintf(uid, VHSM_ALERT_UID_LEN, "%s", vhsm_alert_uid(alert));
+		return vhsm_alert_count(alert, now_ms()) ?
+			fail(why, -ENOMEM, "out of memory") : 0;
+	}
+	if (uid_make(uid))
+		return fail(why, -EIO, "no random number to be had");
+	alert = vhsm_alert_encode(guest, policy, finding, uid, now_ms(),
+				  swept_ms, clean_ms);
+	if (!alert || json_array_append_new(alerts->all, alert))
+		return fail(why, -ENOMEM, "out of memory");
+	return 0;
+}
+
+int vhsm_alerts_write(struct vhsm_alerts *alerts, const char *uid,
+		      bool is_new, char *why)
+{
+	json_t *alert = (json_t *)vhsm_alerts_find(alerts, uid);
 	uint64_t written = json_integer_value(json_object_get(alert, "time"));
 
-	if (vhsm_alert_count(alert, now_ms()))
-		return fail(why, -ENOMEM, "out of memory");
-	if (now_ms() - written < REPEAT_MS)
+	if (!alert)
+		return fail(why, -ENOENT, "no alert %s", uid);
+	if (!is_new && now_ms() - written < REPEAT_MS)
 		return 0;
-	return alert_save(alerts, alert, VHSM_ACTIVITY_UPDATE, why);
+	return alert_save(alerts, alert, is_new ? VHSM_ACTIVITY_CREATE :
+			  VHSM_ACTIVITY_UPDATE, why);
 }
 
 int vhsm_alerts_add(struct vhsm_alerts *alerts,
@@ -343,20 +371,10 @@ int vhsm_alerts_add(struct vhsm_alerts *alerts,
 		    uint64_t clean_ms, char uid[VHSM_ALERT_UID_LEN],
 		    bool *is_new, char *why)
 {
-	json_t *alert = alert_same(alerts, guest->uuid, finding);
+	int ret = vhsm_alerts_hold(alerts, guest, policy, finding, swept_ms,
+				   clean_ms, uid, is_new, why);
 
-	*is_new = !alert;
-	if (alert) {
-		snprintf(uid, VHSM_ALERT_UID_LEN, "%s", vhsm_alert_uid(alert));
-		return alert_again(alerts, alert, why);
-	}
-	if (uid_make(uid))
-		return fail(why, -EIO, "no random number to be had");
-	alert = vhsm_alert_encode(guest, policy, finding, uid, now_ms(),
-				  swept_ms, clean_ms);
-	if (!alert || json_array_append_new(alerts->all, alert))
-		return fail(why, -ENOMEM, "out of memory");
-	return alert_save(alerts, alert, VHSM_ACTIVITY_CREATE, why);
+	return ret ? ret : vhsm_alerts_write(alerts, uid, *is_new, why);
 }
 
 bool vhsm_alerts_has(const struct vhsm_alerts *alerts, const char *uuid,

@@ -33,6 +33,7 @@
 #define VHSM_ALERT_UID_LEN	37u	/* a UUID and NUL */
 #define VHSM_ALERTS_GUEST_MAX	256u
 #define VHSM_ALERTS_CLOSED	1024u
+#define VHSM_ALERTS_GUESTS	4096u	/* as max-guests may be */
 
 struct vhsm_alerts;
 
@@ -69,6 +70,15 @@ int vhsm_alerts_add(struct vhsm_alerts *, const struct vhsm_alert_guest *,
 		    const struct vhsm_policy *, const struct vhsm_finding *,
 		    uint64_t swept_ms, uint64_t clean_ms,
 		    char uid[VHSM_ALERT_UID_LEN], bool *is_new, char *why);
+
+/* The same in two steps, for what must not wait for a disk in between: in
+ * memory only, which never blocks; then into file and line. */
+int vhsm_alerts_hold(struct vhsm_alerts *, const struct vhsm_alert_guest *,
+		     const struct vhsm_policy *, const struct vhsm_finding *,
+		     uint64_t swept_ms, uint64_t clean_ms,
+		     char uid[VHSM_ALERT_UID_LEN], bool *is_new, char *why);
+int vhsm_alerts_write(struct vhsm_alerts *, const char *uid, bool is_new,
+		      char *why);
 
 /* Adds what was done to an alert, and writes its line. */
 int vhsm_alerts_acted(struct vhsm_alerts *, const char *uid,

@@ -49,6 +49,8 @@ static void on_sealed(void *arg, json_t *result, const char *code,
 	(void)result;
 	(void)code;
 	w->reaction = NULL;
+	w->incident.sealed = !error;
+	vhsm_state_save(w->responder);
 	if (error)
 		vhsm_watched_problem(w, "evidence of %s is not sealed: %s",
 				     w->incident.uid, error);
@@ -60,10 +62,12 @@ static void on_sealed(void *arg, json_t *result, const char *code,
 
 static void seal(struct vhsm_watched *w, const char *path)
 {
-	if (w->reaction) {		/* more is done: then once more */
+	/* More is done, or undone: then once more. */
+	if (w->reaction || w->releaser) {
 		w->bundled = false;
 		return;
 	}
+	w->reacting = VHSM_REACT_RECORD;
 	w->reaction = vhsm_job_start(w->responder->base,
 				     w->responder->conf.act, "seal",
 				     json_pack("{s:s,s:s}", "bundle", path,
@@ -100,10 +104,14 @@ static void on_records(void *arg, json_t *result, const char *code,
 
 int vhsm_bundle_begin(struct vhsm_watched *w)
 {
+	void *asked = vhsm_asked_open(w, NULL, 0);
+
+	if (!asked)
+		return -ENOMEM;
 	vhsm_rpc_async_call(w->responder->vault, "audit.show",
 			    json_pack("{s:s,s:i,s:b}", "domain",
 				      w->domain.uuid, "limit", RECORDS, "last",
 				      true), -1, VAULT_MS, on_records,
-			    vhsm_asked_open(w, NULL, 0));
+			    asked);
 	return 0;
 }

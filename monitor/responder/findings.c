@@ -45,11 +45,9 @@ static bool alert_allowed(struct vhsm_watched *w)
 }
 
 /* What an earlier finding brought about answers this one, too. */
-static void in_effect_tell(struct vhsm_watched *w,
-			   const struct vhsm_finding *f, const char *uid)
+static void in_effect_tell(struct vhsm_watched *w, uint32_t set,
+			   const char *uid)
 {
-	uint32_t set = vhsm_policy_reactions(&w->policy, f->check) &
-		w->incident.done;
 	int reaction;
 
 	while (w->incident.open && (reaction = vhsm_ladder_first(set)) >= 0) {
@@ -59,56 +57,84 @@ static void in_effect_tell(struct vhsm_watched *w,
 	}
 }
 
-static int alert_add(struct vhsm_watched *w, const struct vhsm_finding *f,
-		     bool urgent, char uid[VHSM_ALERT_UID_LEN])
+/* In memory, for its name; uid "" if it cannot be had, or is put off. */
+static bool alert_hold(struct vhsm_watched *w, const struct vhsm_finding *f,
+		       bool urgent, char uid[VHSM_ALERT_UID_LEN])
 {
 	char why[VHSM_ALERT_WHY_LEN] = "";
 	struct vhsm_alert_guest guest;
 	bool is_new = false;
-	int ret;
 
 	if (!urgent &&
 	    !vhsm_alerts_has(w->responder->alerts, w->domain.uuid, f) &&
 	    !alert_allowed(w))
-		return -EAGAIN;
+		return false;
 	guest_describe(w, &guest);
-	ret = vhsm_alerts_add(w->responder->alerts, &guest, &w->policy, f,
-			      w->ordered_wall_ms, w->clean_wall_ms, uid,
-			      &is_new, why);
-	if (ret) {
-		/* What cannot be written down is acted upon all the same. */
-		vhsm_log(LOG_ERR, "%s (ID %u): alert not written: %s",
-			 guest.name, guest.domid, why);
+	if (vhsm_alerts_hold(w->responder->alerts, &guest, &w->policy, f,
+			     w->ordered_wall_ms, w->clean_wall_ms, uid,
+			     &is_new, why)) {
+		vhsm_log(LOG_ERR, "%s (ID %u): no alert: %s", guest.name,
+			 guest.domid, why);
 		uid[0] = '\0';
-		return ret;
 	}
-	if (is_new) {
-		vhsm_log(LOG_ALERT, "%s (ID %u): %s: %s; alert %s",
-			 guest.name, guest.domid,
-			 vhsm_check_by_number(f->check)->name, f->object, uid);
-		in_effect_tell(w, f, uid);
-		vhsm_notify_later(w, uid);
-	}
-	return 0;
+	return is_new;
 }
 
-/* What is acted upon, or is the responder's own, has its alert now. */
+static void alert_tell(struct vhsm_watched *w, const struct vhsm_finding *f,
+		       const char *uid, bool is_new)
+{
+	char why[VHSM_ALERT_WHY_LEN] = "";
+
+	if (is_new)
+		vhsm_log(LOG_ALERT, "%s (ID %u): %s: %s; alert %s",
+			 w->domain.name, w->domain.domid,
+			 vhsm_check_by_number(f->check)->name, f->object, uid);
+	/* What cannot be written down is acted upon, and told, all the same. */
+	if (uid[0] && vhsm_alerts_write(w->responder->alerts, uid, is_new,
+					why))
+		vhsm_log(LOG_ERR, "%s (ID %u): alert not written: %s",
+			 w->domain.name, w->domain.domid, why);
+}
+
+/* Opens the incident if need be. */
+static void react(struct vhsm_watched *w, const struct vhsm_finding *f,
+		  uint32_t plan, const char *uid)
+{
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "%s: %s",
+		 vhsm_check_by_number(f->check)->name, f->object);
+	vhsm_incident_open(w, uid, reason);
+	vhsm_reactions_begin(w, plan, uid[0] ? uid : w->incident.uid);
+}
+
+/*
+ * What is acted upon, or is the responder's own, has its alert now.  But the
+ * gate is told before anything is written: a guest that keeps dom0's disk busy
+ * must not use its keys for as long as that takes.
+ */
 static void add(struct vhsm_watched *w, const struct vhsm_finding *f, bool own)
 {
 	const uint64_t bit = UINT64_C(1) << f->check;
-	char uid[VHSM_ALERT_UID_LEN] = "", reason[160];
-	uint32_t plan;
+	uint32_t in_effect = vhsm_policy_reactions(&w->policy, f->check) &
+		w->incident.done;
+	uint32_t plan = vhsm_ladder_plan(&w->policy, &w->incident, bit);
+	char uid[VHSM_ALERT_UID_LEN] = "";
+	bool is_new = alert_hold(w, f, own || plan, uid);
 
 	w->monitor.found |= bit;
-	plan = vhsm_ladder_plan(&w->policy, &w->incident, bit);
-	alert_add(w, f, own || plan, uid);
-	if (plan) {
-		snprintf(reason, sizeof(reason), "%s: %s",
-			 vhsm_check_by_number(f->check)->name, f->object);
-		vhsm_incident_open(w, uid, reason);
-		vhsm_reactions_begin(w, plan, w->incident.uid[0] && !uid[0] ?
-				     w->incident.uid : uid);
+	w->spoilt |= !own && (is_new || !uid[0]);
+	if (plan && !w->policy.dry_run)
+		react(w, f, plan, uid);
+	alert_tell(w, f, uid, is_new);
+	if (plan && w->policy.dry_run)
+		react(w, f, plan, uid);
+	if (is_new && uid[0]) {
+		in_effect_tell(w, in_effect, uid);
+		vhsm_notify_later(w, uid);
 	}
+	if (plan)
+		vhsm_state_save(w->responder);
 	vhsm_reactions_pump(w);
 }
 

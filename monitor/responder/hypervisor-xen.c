@@ -65,34 +65,16 @@ int vhsm_hypervisor_last(struct vhsm_hypervisor *hv, uint32_t domid,
 	return vhsm_frames_of_domain(hv->xc, domid, NULL, last);
 }
 
-/* Pauses are counted: one that is paused by the toolstack's pause already
- * would need as many unpauses. */
-static int paused(struct vhsm_hypervisor *hv, uint32_t domid)
-{
-	xc_dominfo_t info;
-
-	if (xc_domain_getinfo(hv->xc, domid, 1, &info) != 1 ||
-	    info.domid != domid)
-		return -ESRCH;
-	return info.paused;
-}
-
 int vhsm_hypervisor_pause(struct vhsm_hypervisor *hv, uint32_t domid)
 {
-	int is = paused(hv, domid);
-
-	if (is)
-		return is < 0 ? is : 0;
 	return xc_domain_pause(hv->xc, domid) ? -errno : 0;
 }
 
 int vhsm_hypervisor_unpause(struct vhsm_hypervisor *hv, uint32_t domid)
 {
-	int is = paused(hv, domid);
-
-	if (is <= 0)
-		return is;
-	return xc_domain_unpause(hv->xc, domid) ? -errno : 0;
+	/* EINVAL: an admin has taken back ours, too. */
+	return xc_domain_unpause(hv->xc, domid) && errno != EINVAL ?
+		-errno : 0;
 }
 
 /* Whether some domain is being saved or migrated; if that cannot be told,

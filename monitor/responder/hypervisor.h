@@ -36,7 +36,9 @@ int vhsm_hypervisor_frames(struct vhsm_hypervisor *, uint32_t domid,
  * -errno. */
 int vhsm_hypervisor_last(struct vhsm_hypervisor *, uint32_t domid,
 			 uint64_t *last);
-/* 0 or -errno; each may be repeated. */
+/* 0 or -errno.  Pauses are counted, with those of xl and vhsm-inspect: to each
+ * pause of ours belongs one unpause, and it runs again when all have taken
+ * back theirs.  Xen's limit is 255. */
 int vhsm_hypervisor_pause(struct vhsm_hypervisor *, uint32_t domid);
 int vhsm_hypervisor_unpause(struct vhsm_hypervisor *, uint32_t domid);
 

@@ -144,7 +144,7 @@ static void on_gate(void *arg, json_t *result, const char *code,
 			      !w->stopped && !w->mixed && lease_is_shut(result));
 	if (!reactions)
 		return;
-	w->gate_busy--;
+	w->gate_busy -= w->gate_busy != 0;	/* a new record has none */
 	gate_acted(w, uid, reactions, result, error);
 	vhsm_reactions_pump(w);
 }
@@ -192,13 +192,38 @@ void vhsm_keys_decide(struct vhsm_key_gate *gate, const struct vhsm_watched *w)
 void vhsm_keys_gate(struct vhsm_watched *w, const char *uid,
 		    uint32_t reactions)
 {
+	void *asked = vhsm_asked_open(w, uid, reactions);
 	struct vhsm_key_gate gate;
 
 	vhsm_keys_decide(&gate, w);
-	w->gate_busy += reactions != 0;
-	gate_tell(w, &gate, on_gate, vhsm_asked_open(w, uid, reactions));
-	if (gate.level == VHSM_GATE_REVOKED && !w->vault_told)
+	/* Told even so: only the answer goes nowhere. */
+	if (!asked)
+		again_later(w);
+	w->gate_busy += asked && reactions;
+	gate_tell(w, &gate, on_gate, asked);
+	/* What a release is undoing is done again once it is refused. */
+	if (gate.level == VHSM_GATE_REVOKED && !w->vault_told && !w->releaser)
 		vhsm_keys_revoke(w, w->incident.uid);
+}
+
+/* Said at first, when more is tried, and when it is mended; not each time. */
+static void revoked_tell(struct vhsm_watched *w, const char *uid,
+			 json_t *result)
+{
+	json_int_t keys = json_integer_value(json_object_get(result, "keys"));
+	json_int_t ms = json_integer_value(json_object_get(result, "ms"));
+	json_int_t left = json_integer_value(json_object_get(result,
+							     "unconfirmed"));
+
+	if (left <= 0)
+		vhsm_reactions_acted(w, uid, VHSM_REACT_REVOKE, true,
+			"%lld keys withheld by the vault, zeroised in %lld ms",
+			(long long)keys, (long long)ms);
+	else if (w->unconfirmed == 1)
+		vhsm_reactions_acted(w, uid, VHSM_REACT_REVOKE, false,
+			"%lld keys withheld by the vault, but engines did not "
+			"confirm %lld of them; they are asked again",
+			(long long)keys, (long long)left);
 }
 
 static void on_revoked(void *arg, json_t *result, const char *code,
@@ -206,19 +231,18 @@ static void on_revoked(void *arg, json_t *result, const char *code,
 {
 	char uid[VHSM_ALERT_UID_LEN];
 	struct vhsm_watched *w = vhsm_asked_close(arg, uid, NULL);
+	bool confirmed = json_integer_value(json_object_get(result,
+					    "unconfirmed")) <= 0;
 
 	if (!w)
 		return;
 	w->vault_busy = false;
 	/* A guest without a unit has no keys. */
-	w->vault_told = result || (code && !strcmp(code, "not-found"));
+	w->vault_told = (result && confirmed) ||
+		(code && !strcmp(code, "not-found"));
+	w->unconfirmed = result && !confirmed ? w->unconfirmed + 1 : 0;
 	if (result)
-		vhsm_reactions_acted(w, uid, VHSM_REACT_REVOKE, true,
-			"%lld keys withheld by the vault, zeroised in %lld ms",
-			(long long)json_integer_value(json_object_get(result,
-								"keys")),
-			(long long)json_integer_value(json_object_get(result,
-								"ms")));
+		revoked_tell(w, uid, result);
 	else if (!w->vault_told)
 		vhsm_watched_problem(w, "the vault, which is told again: %s",
 				     error);
@@ -229,13 +253,17 @@ static void on_revoked(void *arg, json_t *result, const char *code,
 
 void vhsm_keys_revoke(struct vhsm_watched *w, const char *uid)
 {
+	void *asked = w->vault_busy ? NULL : vhsm_asked_open(w, uid, 0);
+
 	if (w->vault_busy)
 		return;
-	w->vault_busy = true;
+	if (!asked)
+		again_later(w);
+	w->vault_busy = asked != NULL;
 	vhsm_rpc_async_call(w->responder->vault, "guest.revoke",
 			    json_pack("{s:s,s:s}", "uuid", w->domain.uuid,
 				      "reason", w->incident.reason), -1,
-			    VAULT_MS, on_revoked, vhsm_asked_open(w, uid, 0));
+			    VAULT_MS, on_revoked, asked);
 }
 
 void vhsm_keys_again(void *arg)

@@ -38,7 +38,7 @@ uint32_t vhsm_ladder_plan(const struct vhsm_policy *policy,
 	for (unsigned i = 0; i < VHSM_REACTIONS; i++)
 		if (incident->tries[i] >= VHSM_INCIDENT_TRIES)
 			set &= ~BIT(i);
-	return set & ~incident->done;
+	return set & ~(incident->done | incident->pending);
 }
 
 int vhsm_ladder_first(uint32_t set)

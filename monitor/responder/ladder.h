@@ -17,7 +17,7 @@
 
 /*
  * The reactions to do now about findings of these checks (a set by number), of
- * those the policy asks for: not again what is done, nor what failed
+ * those the policy asks for: not again what is done or begun, nor what failed
  * VHSM_INCIDENT_TRIES times, nor on a guest that is destroyed.  Under dry-run
  * those not said yet.  RECORD, which raising the alert was, is not in it.
  */

@@ -47,7 +47,11 @@ static struct vhsm_watched *watched_param(struct vhsm_responder *r,
 	const char *who = text_param(call, params, "domain");
 	struct vhsm_watched *w = who ? vhsm_watched_resolve(r, who) : NULL;
 
-	if (who && !w)
+	if (who && !w && errno == ENOTUNIQ)
+		vhsm_rpc_error(call, "ambiguous", "%.80s may mean more than "
+			       "one guest, perhaps one that is gone: say its "
+			       "UUID, see vhsmctl monitor list", who);
+	else if (who && !w)
 		vhsm_rpc_error(call, "not-found", "%.80s is not watched; see "
 			       "vhsmctl monitor list", who);
 	return w;
@@ -265,12 +269,18 @@ static void do_react(struct vhsm_responder *r, struct vhsm_rpc_call *call,
 			       w->domain.name);
 		return;
 	}
+	if (reaction >= VHSM_REACT_ISOLATE && !w->domain.domid) {
+		vhsm_rpc_error(call, "failed", "%s does not run",
+			       w->domain.name);
+		return;
+	}
 	vhsm_log(LOG_NOTICE, "%s (ID %u): %s ordered by uid %u",
 		 w->domain.name, w->domain.domid, name,
 		 vhsm_rpc_caller_uid(call));
 	vhsm_incident_open(w, "", "ordered by an admin");
 	w->incident.tries[reaction] = 0;
 	vhsm_reactions_begin(w, 1u << reaction, w->incident.uid);
+	vhsm_state_save(r);
 	vhsm_reactions_pump(w);
 	vhsm_rpc_result(call, vhsm_watched_json(w));
 }

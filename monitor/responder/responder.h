@@ -12,7 +12,8 @@
  *   blinded.c   what a guest keeps its monitor from seeing
  *   findings.c  from a finding to an alert and an incident
  *   notify.c    a policy's sinks are told of alerts
- *   reactions.c what is done about it; release.c undoes it; bundle.c keeps it
+ *   reactions.c what is done about it; slow.c what of it takes time;
+ *               release.c undoes it; bundle.c keeps it
  *   keys.c      what the broker and the vault are told
  *   state.c     what outlives this process
  *   methods.c   the admin's calls
@@ -160,20 +161,28 @@ struct vhsm_watched {
 	struct vhsm_blinded blinded;
 
 	struct vhsm_incident incident;
-	uint32_t slow;			/* reactions that wait */
-	char slow_uid[VHSM_ALERT_UID_LEN];
-	struct vhsm_job *reaction;
-	int reacting;			/* enum vhsm_reaction */
+	int64_t came_ms;		/* this domain, or we */
+	struct vhsm_job *reaction;	/* or what undoes or seals */
+	enum vhsm_reaction reacting;	/* RECORD: neither of them */
+	uint32_t reacting_domid;	/* on whom */
+	uint32_t held;			/* pending reactions, until later */
+	struct event *later;
+	char stays[64];			/* devices that isolation leaves */
 	bool bundled;			/* this incident's evidence is sealed */
 	unsigned gate_busy;		/* reactions the broker is told of */
 	bool vault_busy;
-	bool vault_told;		/* of the revocation */
+	bool vault_told;		/* of the revocation, and engines
+					 * confirmed it */
+	unsigned unconfirmed;		/* answers of the vault that they did
+					 * not */
 	struct event *again;		/* tell them again */
 	char unnotified[VHSM_NOTIFY_MAX][VHSM_ALERT_UID_LEN];
 	unsigned unnotified_count;
 	uint64_t alerts_ms;		/* findings.c: of the new ones */
 	struct vhsm_rpc_call *releaser;	/* waits for release to be done */
 	char release_reason[160];
+	uint32_t undone;		/* by this release */
+	bool spoilt;			/* more was found since it began */
 };
 
 /* --- roster.c --- */
@@ -181,7 +190,8 @@ struct vhsm_watched {
 vhsm_domains_changed vhsm_roster_changed;
 struct vhsm_watched *vhsm_watched_find(struct vhsm_responder *,
 				       const char *uuid);
-/* By name, UUID or domid of a guest that is watched; NULL. */
+/* A guest that is watched, by name, UUID or domid: NULL with errno (ENOTUNIQ:
+ * another is called so, too). */
 struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *,
 					  const char *who);
 /* A record for a guest, which may not run; NULL with errno (EUSERS: too
@@ -262,6 +272,9 @@ void vhsm_reactions_begin(struct vhsm_watched *, uint32_t set,
 			  const char *uid);
 /* What waits may go on. */
 void vhsm_reactions_pump(struct vhsm_watched *);
+/* The guest came, perhaps as another domain: what was done about the former is
+ * done about this one. */
+void vhsm_reactions_follow(struct vhsm_watched *);
 void vhsm_reactions_acted(struct vhsm_watched *, const char *uid,
 			  enum vhsm_reaction, bool done, const char *format,
 			  ...) __attribute__((format(printf, 5, 6)));
@@ -275,9 +288,18 @@ void vhsm_notify_later(struct vhsm_watched *, const char *uid);
 /* It is known now. */
 void vhsm_notify(struct vhsm_watched *);
 
+/* --- slow.c --- */
+
+/* Begins a pending reaction; what comes of it goes to the incident. */
+void vhsm_slow_start(struct vhsm_watched *, enum vhsm_reaction);
+/* Stops a guest that is to be frozen; true: it stands. */
+bool vhsm_slow_pause(struct vhsm_watched *);
+/* The event that ends held. */
+void vhsm_slow_later(evutil_socket_t, short, void *watched);
+
 /* --- bundle.c --- */
 
-/* Starts keeping evidence: 0; or -errno, and there is nothing to wait for. */
+/* Starts keeping evidence: 0; or -errno, and it is to be tried again. */
 int vhsm_bundle_begin(struct vhsm_watched *);
 /* Where the memory image goes: 0 with path (PATH_MAX) or -errno. */
 int vhsm_bundle_path(struct vhsm_watched *, char *path);

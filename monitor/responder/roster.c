@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "child.h"
 #include "log.h"
 #include "responder.h"
+#include "utf8.h"
 #include "uuid.h"
 #include "xlcfg.h"
 
@@ -30,24 +32,58 @@ struct vhsm_watched *vhsm_watched_find(struct vhsm_responder *r,
 	return NULL;
 }
 
+/* One more domain of those a name or number may mean.  false: it is another
+ * than the one before. */
+static bool meant_add(const char **uuid, const struct vhsm_domain_seen *domain,
+		      const char *who)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", domain->domid);
+	if (strcmp(domain->name, who) &&
+	    (!domain->domid || strcmp(id, who)))
+		return true;
+	if (*uuid && strcmp(*uuid, domain->uuid))
+		return false;
+	*uuid = domain->uuid;
+	return true;
+}
+
+/* Of those that run: 0 with uuid (NULL: none), or -ENOTUNIQ. */
+static int meant_running(const struct vhsm_responder *r, const char *who,
+			 const char **uuid)
+{
+	for (unsigned i = 0; i < r->seen_count; i++)
+		if (!meant_add(uuid, &r->seen[i], who))
+			return -ENOTUNIQ;
+	return 0;
+}
+
 struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *r,
 					  const char *who)
 {
-	char text[VHSM_UUID_TEXT], id[16];
 	struct vhsm_watched *w;
+	char text[VHSM_UUID_TEXT];
+	const char *meant = NULL;
 	uint8_t uuid[16];
 
+	errno = ENOENT;
 	if (!vhsm_uuid_parse(who, uuid)) {
 		vhsm_uuid_format(uuid, text);
 		return vhsm_watched_find(r, text);
 	}
-	LIST_FOREACH(w, &r->guests, link) {
-		snprintf(id, sizeof(id), "%u", w->domain.domid);
-		if (!strcmp(w->domain.name, who) ||
-		    (w->domain.domid && !strcmp(id, who)))
-			return w;
+	/* One that is gone may have been called so, and one that runs and is
+	 * not watched: what is done to the wrong one is not undone. */
+	if (meant_running(r, who, &meant)) {
+		errno = ENOTUNIQ;
+		return NULL;
 	}
-	return NULL;
+	LIST_FOREACH(w, &r->guests, link)
+		if (!meant_add(&meant, &w->domain, who)) {
+			errno = ENOTUNIQ;
+			return NULL;
+		}
+	return meant ? vhsm_watched_find(r, meant) : NULL;
 }
 
 /* The policy its configuration names: "" for none.  One guest has one gate, so
@@ -78,19 +114,17 @@ static void policy_name_find(struct vhsm_responder *r,
 static void came(struct vhsm_watched *w, const struct vhsm_domain_seen *seen)
 {
 	w->domain = *seen;
+	vhsm_utf8_mend(w->domain.name);
 	w->boot++;
 	w->baseline[0] = '\0';
 	w->problem[0] = '\0';
 	w->clean_wall_ms = 0;
-	/* The new domain's are its own again: give nothing back to it. */
-	if (w->incident.isolated_domid != seen->domid)
-		w->incident.done &= ~(1u << VHSM_REACT_ISOLATE);
-	if (w->incident.frozen_domid != seen->domid)
-		w->incident.done &= ~(1u << VHSM_REACT_FREEZE);
+	w->came_ms = vhsm_now_ms();
 	vhsm_log(LOG_INFO, "%s (ID %u): watched, policy %s%s",
 		 seen->name, seen->domid, w->policy.name,
 		 w->incident.open ? ", an incident is open" : "");
 	vhsm_watched_step(w, VHSM_CAME, false);
+	vhsm_reactions_follow(w);
 }
 
 /* A former responder was told to stop watching this very domain. */
@@ -266,22 +300,23 @@ void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 	vhsm_state_save(r);
 }
 
-/* A domain that runs, by name, UUID or number. */
+/* A domain that runs, by name, UUID or number: NULL with errno. */
 static const struct vhsm_domain_seen *running_find(
 	const struct vhsm_responder *r, const char *who)
 {
-	char text[VHSM_UUID_TEXT] = "", id[16];
+	char text[VHSM_UUID_TEXT];
+	const char *meant = NULL;
 	uint8_t uuid[16];
+	int ret = 0;
 
-	if (!vhsm_uuid_parse(who, uuid))
+	if (!vhsm_uuid_parse(who, uuid)) {
 		vhsm_uuid_format(uuid, text);
-	for (unsigned i = 0; i < r->seen_count; i++) {
-		snprintf(id, sizeof(id), "%u", r->seen[i].domid);
-		if (!strcmp(r->seen[i].uuid, text) || !strcmp(id, who) ||
-		    !strcmp(r->seen[i].name, who))
-			return &r->seen[i];
+		meant = text;
+	} else {
+		ret = meant_running(r, who, &meant);
 	}
-	return NULL;
+	errno = ret ? ENOTUNIQ : ENOENT;
+	return !ret && meant ? seen_find(r->seen, r->seen_count, meant) : NULL;
 }
 
 int vhsm_roster_start(struct vhsm_responder *r, const char *who,
@@ -289,14 +324,18 @@ int vhsm_roster_start(struct vhsm_responder *r, const char *who,
 		      char *why)
 {
 	const struct vhsm_domain_seen *seen = running_find(r, who);
-	struct vhsm_watched *w = vhsm_watched_resolve(r, who);
+	struct vhsm_watched *w = seen ? vhsm_watched_find(r, seen->uuid) :
+		vhsm_watched_resolve(r, who);
 	char text[VHSM_POLICY_WHY_LEN];
 	struct vhsm_policy policy;
 	int ret;
 
 	if (!seen && !w) {
-		snprintf(why, VHSM_WHY_LEN, "no domain %.80s runs", who);
-		return -ENOENT;
+		ret = -errno;
+		snprintf(why, VHSM_WHY_LEN, ret == -ENOTUNIQ ? "%.80s may mean "
+			 "more than one domain: say its UUID" :
+			 "no domain %.80s runs", who);
+		return ret;
 	}
 	ret = vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, policy_name,
 			       text);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state.c - what outlives this process: open incidents, policies that an admin
- * gave, and watches that an admin ended.
+ * state.c - what outlives this process: open incidents, with what is still to
+ * be done and whom it was not told yet, policies that an admin gave, and
+ * watches that an admin ended.
  *
  *   {"format": "vhsm-responder", "version": 1, "host": BOOT, "guests": [
  *     {"uuid": ..., "name": ..., "policy": ..., "by_admin": ...,
- *      "stopped_domid": N or 0, "incident": {...} or null}]}
+ *      "stopped_domid": N or 0, "incident": {...} or null,
+ *      "unnotified": [UID...]}]}
  *
- * A watch was ended for one domain: the number is another's after the host was
- * booted again, which the kernel's boot id tells.  "host" and "stopped_domid"
+ * A watch was ended for one domain, and devices were taken from one: the number
+ * is another's after the host was booted again, which the kernel's boot id
+ * tells.  "host" and "stopped_domid"
  * may be missing, as from 0.1.0 before they were.
  */
 #include <config.h>
@@ -39,15 +42,37 @@ static void boot_id(char id[BOOT_ID_LEN])
 	fclose(f);
 }
 
+static json_t *unnotified_encode(const struct vhsm_watched *w)
+{
+	json_t *uids = json_array();
+
+	for (unsigned i = 0; i < w->unnotified_count; i++)
+		json_array_append_new(uids, json_string(w->unnotified[i]));
+	return uids;
+}
+
+static void unnotified_load(struct vhsm_watched *w, const json_t *uids)
+{
+	const json_t *uid;
+	size_t i;
+
+	json_array_foreach(uids, i, uid)
+		if (json_string_length(uid) == VHSM_ALERT_UID_LEN - 1 &&
+		    w->unnotified_count < VHSM_NOTIFY_MAX)
+			memcpy(w->unnotified[w->unnotified_count++],
+			       json_string_value(uid), VHSM_ALERT_UID_LEN);
+}
+
 static json_t *guest_encode(const struct vhsm_watched *w)
 {
-	return json_pack("{s:s,s:s,s:s,s:b,s:I,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:b,s:I,s:o,s:o}",
 			 "uuid", w->domain.uuid, "name", w->domain.name,
 			 "policy", w->policy.name, "by_admin", w->by_admin,
 			 "stopped_domid", (json_int_t)(w->stopped ?
 				w->domain.domid : w->stopped_domid),
 			 "incident", w->incident.open ?
-			 vhsm_incident_encode(&w->incident) : json_null());
+			 vhsm_incident_encode(&w->incident) : json_null(),
+			 "unnotified", unnotified_encode(w));
 }
 
 void vhsm_state_save(struct vhsm_responder *r)
@@ -117,7 +142,12 @@ static int guest_load(struct vhsm_responder *r, const json_t *json,
 	}
 	w->by_admin = by_admin;
 	w->stopped_domid = same_boot ? stopped : 0;
+	/* What was done was done to a domain of that boot. */
+	if (!same_boot)
+		incident.isolated_domid = incident.frozen_domid = 0;
 	w->incident = incident;
+	w->bundled = incident.sealed;
+	unnotified_load(w, json_object_get(json, "unnotified"));
 	return 0;
 }
 

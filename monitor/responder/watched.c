@@ -18,6 +18,7 @@
 #include "child.h"
 #include "log.h"
 #include "responder.h"
+#include "utf8.h"
 
 #define MEASURE_MS	300000u		/* limits of the acts */
 #define MATCH_MS	300000u
@@ -44,6 +45,7 @@ void vhsm_watched_problem(struct vhsm_watched *w, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	vhsm_utf8_mend(text);
 	/* Told once, not with every try. */
 	if (strcmp(text, w->problem))
 		vhsm_log(LOG_WARNING, "%s (ID %u): %s", w->domain.name,
@@ -493,6 +495,7 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 		return NULL;
 	w->responder = responder;
 	w->domain = *domain;
+	vhsm_utf8_mend(w->domain.name);
 	w->domain.domid = 0;
 	w->policy = *policy;
 	w->times = (struct vhsm_watch_times){
@@ -504,11 +507,14 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 	w->timer = evtimer_new(responder->base, on_timer, w);
 	w->retry = evtimer_new(responder->base, on_retry, w);
 	w->again = evtimer_new(responder->base, on_again, w);
-	if (!w->timer || !w->retry || !w->again) {
+	w->later = evtimer_new(responder->base, vhsm_slow_later, w);
+	if (!w->timer || !w->retry || !w->again || !w->later) {
 		if (w->timer)
 			event_free(w->timer);
 		if (w->retry)
 			event_free(w->retry);
+		if (w->again)
+			event_free(w->again);
 		free(w);
 		errno = ENOMEM;
 		return NULL;
@@ -530,6 +536,7 @@ void vhsm_watched_free(struct vhsm_watched *w)
 	event_free(w->timer);
 	event_free(w->retry);
 	event_free(w->again);
+	event_free(w->later);
 	json_decref(w->measured);
 	vhsm_incident_deinit(&w->incident);
 	LIST_REMOVE(w, link);

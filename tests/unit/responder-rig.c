@@ -18,6 +18,7 @@ int monitor_fd;
 unsigned paused, unpaused;
 char level[16], gate_uuid[40];
 json_int_t valid_ms, gates, revokes, releases;
+json_int_t unconfirmed;
 bool vault_broken, broker_silent, broker_unaware, gate_unwatched;
 const char *broker_lease;
 json_int_t valid_until, gate_domid;
@@ -197,8 +198,9 @@ static void on_vault(struct vhsm_rpc_call *call, const char *method,
 		vhsm_rpc_error(call, "internal", "not now");
 	} else if (!strcmp(method, "guest.revoke")) {
 		revokes++;
-		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
-						3));
+		vhsm_rpc_result(call, json_pack("{s:i,s:I,s:i}", "keys", 4,
+						"unconfirmed", unconfirmed,
+						"ms", 3));
 	} else if (!strcmp(method, "guest.release")) {
 		releases++;
 		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
@@ -244,22 +246,52 @@ void write_file(const char *name, const char *text, mode_t mode)
 
 void act_is(const char *match, const char *start)
 {
-	char text[1200];
+	char text[1600];
 
-	snprintf(text, sizeof(text), "#!/bin/sh\necho $1 >> %s/acts\n"
+	snprintf(text, sizeof(text), "#!/bin/sh\ncd %s\necho $1 >> acts\n"
+		 "while [ -e hold-$1 ]; do sleep 0.05; done\n"
 		 "case $1 in\n"
 		 "boot) echo '{\"result\":{\"kernel\":\"k\",\"cmdline\":\"\"}}'"
 		 " >&4;;\n"
 		 "match) echo '%s' >&4;;\n"
 		 "monitor-start) echo '%s' >&4;;\n"
-		 "isolate) cat %s/isolated >&4;;\n"
-		 "rejoin) cat <&3 > %s/rejoin; echo '{\"result\":null}' >&4;;\n"
+		 "devices) cat devices >&4;;\n"
+		 "isolate) cat isolated >&4;;\n"
+		 "destroy) cat destroyed >&4;;\n"
+		 "rejoin) cat <&3 > rejoin; echo '{\"result\":null}' >&4;;\n"
 		 "freeze) echo '{\"result\":{\"pages\":5}}' >&4;;\n"
-		 "learn) cat <&3 > %s/learn; echo '{\"result\":{"
+		 "learn) cat <&3 > learn; echo '{\"result\":{"
 		 "\"changed\":true}}' >&4;;\n"
 		 "*) echo '{\"result\":null}' >&4;;\n"
-		 "esac\n", dir, match, start, dir, dir, dir);
+		 "esac\n", dir, match, start);
 	write_file("vhsm-act", text, 0700);
+}
+
+unsigned act_count(const char *verb)
+{
+	char path[128], line[64];
+	unsigned count = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/acts", dir);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		count += !strncmp(line, verb, strlen(verb)) &&
+			line[strlen(verb)] == '\n';
+	fclose(f);
+	return count;
+}
+
+void act_hold(const char *verb, bool hold)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/hold-%s", dir, verb);
+	if (hold)
+		fclose(fopen(path, "w"));
+	else
+		ck_assert_int_eq(unlink(path), 0);
 }
 
 bool acted(const char *verb)
@@ -350,6 +382,9 @@ void begin(void)
 	snprintf(path, sizeof(path), "%s/baselines/approved", dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	approved("web-6.1", "d1");
+	write_file("devices", "{\"result\":{\"nics\":[{\"devid\":0}],"
+		   "\"disks\":[],\"built\":true,\"stays\":\"pci\"}}", 0600);
+	write_file("destroyed", "{\"result\":{\"ran\":true}}", 0600);
 	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0}],"
 		   "\"disks\":[],\"moved\":0,\"note\":\"\"}}", 0600);
 	broker_start();
@@ -358,6 +393,7 @@ void begin(void)
 	vault = vhsm_rpc_server_new(r.base, vault_fd, on_vault, NULL);
 	level[0] = gate_uuid[0] = '\0';
 	gates = revokes = releases = paused = unpaused = looked = 0;
+	unconfirmed = 0;
 	valid_ms = -2;
 	vault_broken = broker_silent = broker_unaware = false;
 	rig_frames = 100000;		/* no multiple of 64 */
@@ -565,7 +601,8 @@ void ask(const char *method, json_t *params)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/responder.sock", dir);
-	ck_assert_int_eq(vhsm_methods_new(&r), 0);
+	/* A job that is just being started may still have the last socket. */
+	until(!vhsm_methods_new(&r));
 	admin.answered = false;
 	admin.client = vhsm_rpc_async_new(r.base, path, NULL, NULL);
 	vhsm_rpc_async_call(admin.client, method, params, -1, 8000,

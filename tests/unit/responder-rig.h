@@ -17,6 +17,8 @@
 
 #define UUID "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01"	/* web */
 #define OTHER "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b02"
+#define THIRD "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b03"
+#define FOURTH "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b04"
 
 extern char dir[64];			/* of this test */
 extern struct vhsm_responder r;
@@ -28,6 +30,7 @@ extern char level[16], gate_uuid[40];
 extern json_int_t valid_ms, gates, revokes, releases;
 extern uint64_t rig_frames, rig_last;	/* looked at, and there */
 extern bool rig_all_written;		/* else one chunk but the first */
+extern json_int_t unconfirmed;		/* what the vault says of engines */
 extern bool broker_silent;		/* it fails, then */
 extern bool vault_broken;		/* it fails, whatever it is asked */
 extern bool broker_unaware;		/* it knows of no such domain */
@@ -54,6 +57,9 @@ void approved_is(const char *as, const char *digest);
 /* What the toolstack answers to match and monitor-start. */
 void act_is(const char *match, const char *start);
 bool acted(const char *verb);		/* it was asked to */
+unsigned act_count(const char *verb);
+/* It begins, but does not answer before it is let go. */
+void act_hold(const char *verb, bool hold);
 
 /* Runs the loop until the condition holds. */
 #define until(condition) do { \

@@ -452,6 +452,7 @@ START_TEST(an_admin_starts_and_stops_a_watch)
 	until(valid_ms == -1);
 	ck_assert_str_eq(level, "full");
 	until(acted("monitor-stop"));
+	until(vhsm_watched_find(&r, OTHER)->watch.state == VHSM_WATCH_ABSENT);
 	/* Nor does another look at the domains start it again. */
 	vhsm_roster_changed(seen, 1, &r);
 	ck_assert_str_eq(vhsm_watch_state_name(vhsm_watched_find(&r, OTHER)
