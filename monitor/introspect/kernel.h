@@ -62,6 +62,13 @@ int vhsm_kernel_find(struct vhsm_kernel *, struct vhsm_guest_memory *,
 		     const struct vhsm_vcpu *vcpu, unsigned vcpu_count,
 		     char *why);
 
+/*
+ * Whether a kernel that was found has not started its first process yet, and
+ * may still look like one that was tampered with.  A guest that wants to be
+ * taken for one that boots can be: give it only as long as a boot may take.
+ */
+bool vhsm_kernel_boots(const struct vhsm_kernel *);
+
 /* Fresh registers for a kernel that was found: 0, or -EINVAL for none or too
  * many. */
 int vhsm_kernel_set_vcpus(struct vhsm_kernel *, const struct vhsm_vcpu *vcpu,

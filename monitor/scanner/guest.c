@@ -30,6 +30,7 @@ struct guest {
 	struct vhsm_runner *runner;
 	struct vhsm_kernel kernel;
 	bool kernel_known;
+	uint64_t boots_ms;		/* since when it boots; 0: was not seen */
 	uint64_t frames;
 	uint32_t slice_ms;
 };
@@ -138,6 +139,26 @@ void guest_close(struct guest **guest)
 	*guest = NULL;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Not for longer than a boot takes: a guest could look like this for ever. */
+static bool may_boot(struct guest *g)
+{
+	uint64_t now = now_ms();
+
+	if (!vhsm_kernel_boots(&g->kernel))
+		return false;
+	if (!g->boots_ms)
+		g->boots_ms = now;
+	return now - g->boots_ms < g->setup.boot_ms;
+}
+
 /* The kernel with fresh registers: 0, or -errno with why. */
 static int look_at_kernel(struct guest *g, const struct vhsm_sweep_order *o,
 			  char *why)
@@ -153,6 +174,11 @@ static int look_at_kernel(struct guest *g, const struct vhsm_sweep_order *o,
 	}
 	r = vhsm_kernel_find(&g->kernel, g->memory, g->reference, o->vcpu,
 			     o->vcpu_count, why);
+	if (!r && may_boot(g)) {
+		snprintf(why, VHSM_KERNEL_WHY_LEN,
+			 "its kernel has not started a process yet");
+		r = -EAGAIN;
+	}
 	g->kernel_known = r == 0;
 	return r;
 }

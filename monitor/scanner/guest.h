@@ -16,6 +16,7 @@ struct guest_setup {
 	const char *baseline_dir;
 	const char *image;		/* file instead of a domain, or NULL */
 	uint32_t confirm_ms;
+	uint32_t boot_ms;		/* for so long a kernel may boot */
 	/* A confirmed finding. */
 	void (*found)(void *arg, const struct vhsm_finding *);
 	void *arg;

@@ -77,6 +77,7 @@ static int on_configure(struct session *s, const void *payload, size_t len)
 		.baseline_dir = s->setup->baseline_dir,
 		.image = s->setup->image,
 		.confirm_ms = s->setup->confirm_ms,
+		.boot_ms = s->setup->boot_ms,
 		.found = on_found,
 		.arg = s,
 	};

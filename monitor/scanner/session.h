@@ -19,6 +19,7 @@ struct session_setup {
 	const char *baseline_dir;
 	const char *image;		/* file instead of a domain, or NULL */
 	uint32_t confirm_ms;
+	uint32_t boot_ms;		/* see guest.h */
 	/* Gives up what is not needed once everything is open: 0 or -errno
 	 * with why (GUEST_WHY_LEN). */
 	int (*lock)(char *why);

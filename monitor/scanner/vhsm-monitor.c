@@ -17,6 +17,7 @@
 #include "session.h"
 
 #define CONFIRM_MS	20u
+#define BOOT_MS		180000u
 
 enum { EXIT_USAGE = 2 };
 
@@ -25,18 +26,21 @@ struct options {
 	const char *image;
 	int channel_fd;			/* -1: libxenvchan */
 	uint32_t confirm_ms;
+	uint32_t boot_ms;
 };
 
 static void usage(FILE *out)
 {
 	fputs("usage: vhsm-monitor [--baseline DIR] [--confirm-ms N]\n"
-	      "                    [--channel-fd FD] [--image FILE]\n"
+	      "                    [--boot-ms N] [--channel-fd FD] [--image FILE]\n"
 	      "\n"
 	      "Looks at the one guest this monitor domain may map, on the orders of\n"
 	      "vhsm-responder in dom0.\n"
 	      "\n"
 	      "  --baseline DIR   what the guest is compared with (/baseline)\n"
 	      "  --confirm-ms N   pause before a second look, 0..1000 (20)\n"
+	      "  --boot-ms N      how long the guest's kernel may boot, 0..3600000\n"
+	      "                   (180000)\n"
 	      "  --channel-fd FD  a connected stream socket instead of libxenvchan\n"
 	      "  --image FILE     a raw image of memory instead of a guest\n"
 	      "  --help, --version\n", out);
@@ -59,6 +63,7 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "baseline", required_argument, NULL, 'b' },
 		{ "confirm-ms", required_argument, NULL, 'm' },
+		{ "boot-ms", required_argument, NULL, 'o' },
 		{ "channel-fd", required_argument, NULL, 'c' },
 		{ "image", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
@@ -80,6 +85,11 @@ static int parse(int argc, char **argv, struct options *o)
 			if (!parse_number(optarg, 1000, &n))
 				goto wrong;
 			o->confirm_ms = (uint32_t)n;
+			break;
+		case 'o':
+			if (!parse_number(optarg, 3600000, &n))
+				goto wrong;
+			o->boot_ms = (uint32_t)n;
 			break;
 		case 'c':
 			if (!parse_number(optarg, INT_MAX, &n))
@@ -119,7 +129,7 @@ const char *__asan_default_options(void)
 int main(int argc, char **argv)
 {
 	struct options o = { .baseline_dir = "/baseline", .channel_fd = -1,
-			     .confirm_ms = CONFIRM_MS };
+			     .confirm_ms = CONFIRM_MS, .boot_ms = BOOT_MS };
 	/* What it has is in reach to the end: the channel is never closed. */
 	static struct session_setup setup = { .lock = monitor_lock };
 	char why[GUEST_WHY_LEN] = "";
@@ -131,6 +141,7 @@ int main(int argc, char **argv)
 	setup.baseline_dir = o.baseline_dir;
 	setup.image = o.image;
 	setup.confirm_ms = o.confirm_ms;
+	setup.boot_ms = o.boot_ms;
 	setup.channel = o.channel_fd >= 0 ?
 		vhsm_channel_from_socket(o.channel_fd) :
 		vhsm_channel_listen_vchan();

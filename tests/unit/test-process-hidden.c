@@ -292,6 +292,25 @@ START_TEST(lists_that_share_their_tails_cost_bounded_work)
 }
 END_TEST
 
+START_TEST(a_kernel_boots_until_its_first_process_is_a_program)
+{
+	uint64_t head = task_fixture_at(&f, f.init_task,
+					VHSM_L_task_struct__tasks);
+
+	task_fixture_set(&f, init.va, VHSM_L_task_struct__mm, f.heap);
+	ck_assert(!vhsm_kernel_boots(&f.kernel));
+	task_fixture_set(&f, init.va, VHSM_L_task_struct__mm, 0);
+	ck_assert(vhsm_kernel_boots(&f.kernel));
+	/* Not so for another that hides it. */
+	task_fixture_set(&f, init.va, VHSM_L_task_struct__pid, 7);
+	ck_assert(!vhsm_kernel_boots(&f.kernel));
+	task_fixture_set(&f, head, VHSM_L_list_head__next, head);
+	ck_assert(vhsm_kernel_boots(&f.kernel));
+	task_fixture_set(&f, head, VHSM_L_list_head__next, 1);
+	ck_assert(!vhsm_kernel_boots(&f.kernel));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("process-hidden");
@@ -307,6 +326,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tests, setup_reference, teardown_reference);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 120);
+	tcase_add_test(tests, a_kernel_boots_until_its_first_process_is_a_program);
 	tcase_add_test(tests, a_guest_with_all_tasks_in_all_views_is_silent);
 	tcase_add_test(tests, a_process_out_of_the_task_list_is_found);
 	tcase_add_test(tests, a_process_out_of_the_tree_of_pids_is_found);

@@ -31,6 +31,8 @@ static struct guest_fixture guest;
 static struct vhsm_channel *channel;
 static int raw = -1;			/* the socket below channel */
 static pid_t pid;
+/* The made-up kernel has no process. */
+static const char *boot_ms = "0";
 
 /* --- the monitor --- */
 
@@ -45,7 +47,7 @@ static void start(const char *image)
 		dup2(pair[1], 9);
 		execl("./vhsm-monitor", "vhsm-monitor", "--channel-fd", "9",
 		      "--baseline", baseline, "--image", image, "--confirm-ms",
-		      "1", (char *)NULL);
+		      "1", "--boot-ms", boot_ms, (char *)NULL);
 		_exit(127);
 	}
 	ck_assert_int_gt(pid, 0);
@@ -301,6 +303,29 @@ START_TEST(a_guest_without_a_kernel_is_not_clean_and_the_next_sweep_is_taken)
 		ck_assert(v.error[0]);
 		ck_assert_uint_eq(v.run_count, 0);
 	}
+}
+END_TEST
+
+START_TEST(a_kernel_that_boots_is_not_looked_at_for_as_long_as_that_may_take)
+{
+	struct vhsm_verdict v;
+	uint64_t n = 0;
+	size_t len;
+
+	NEEDS_KERNEL();
+	boot_ms = "400";
+	begin("{\"kernel-text\": null}");
+	order(++n);
+	expect_verdict(&v, n);
+	ck_assert(!v.clean);
+	ck_assert_uint_eq(v.run_count, 0);
+	ck_assert_ptr_nonnull(strstr(v.error, "not started a process"));
+	usleep(400000);
+	order(++n);
+	expect(VHSM_FRAME_FOUND, &len);
+	expect_verdict(&v, n);
+	ck_assert(v.clean);
+	ck_assert_uint_eq(v.run_count, 1);
 }
 END_TEST
 
@@ -600,6 +625,8 @@ int main(void)
 		an_untouched_kernel_is_clean_and_a_changed_one_is_found);
 	tcase_add_test(tests,
 		a_guest_without_a_kernel_is_not_clean_and_the_next_sweep_is_taken);
+	tcase_add_test(tests,
+		a_kernel_that_boots_is_not_looked_at_for_as_long_as_that_may_take);
 	tcase_add_test(tests,
 		registers_that_make_no_sense_are_an_error_of_the_verdict);
 	tcase_add_test(tests, it_is_locked_before_it_looks_at_the_guest);
