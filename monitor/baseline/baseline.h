@@ -71,6 +71,11 @@ int vhsm_boot_measure(struct vhsm_boot *, const char *kernel,
 json_t *vhsm_boot_encode(const struct vhsm_boot *);
 int vhsm_boot_decode(struct vhsm_boot *, const json_t *untrusted);
 
+/* Whether the baseline in that folder still is the one with this SHA-256 of its
+ * manifest, in hexadecimal, and its files are the manifest's: 0; -ESTALE if it
+ * is another, or another -errno; with why. */
+int vhsm_baseline_still(const char *folder, const char *digest, char *why);
+
 /* Reads dir/name's manifest and checks every file's digest against it: 0 with
  * *manifest (the caller's) and digest, or -errno with why. */
 int vhsm_baseline_read(const char *dir, const char *name, json_t **manifest,

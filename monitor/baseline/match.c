@@ -3,6 +3,7 @@
  * match.c - what was a domain booted as?  And two manifests side by side.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,27 @@ int baseline_boot_check(const json_t *manifest, const char *name,
 }
 
 /* 0 with what was found, or -errno with why; *nearest is the caller's. */
+int vhsm_baseline_still(const char *folder, const char *digest, char *why)
+{
+	char dir[PATH_MAX], is[BASELINE_HEX_LEN], *name;
+	json_t *manifest = NULL;
+	uint8_t bytes[32];
+	int r;
+
+	if (snprintf(dir, sizeof(dir), "%s", folder) >= (int)sizeof(dir) ||
+	    !(name = strrchr(dir, '/')))
+		return baseline_fail(why, -EINVAL, "%.150s: not a baseline's "
+				     "folder", folder);
+	*name++ = '\0';
+	r = vhsm_baseline_read(dir, name, &manifest, bytes, why);
+	json_decref(manifest);
+	if (r)
+		return r;
+	baseline_hex(bytes, is);
+	return strcmp(is, digest) ? baseline_fail(why, -ESTALE, "%s was "
+		"changed since it was found to be approved", name) : 0;
+}
+
 static int find(const char *dir, const char *uuid,
 		const struct vhsm_boot *boot, struct nearest *nearest,
 		char *why)

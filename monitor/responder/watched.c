@@ -232,12 +232,12 @@ static void monitor_start(struct vhsm_watched *w, bool fingerprints)
 	    snprintf(work, sizeof(work), "%s/monitors",
 		     conf->vhsmd.run_dir) >= (int)sizeof(work) ||
 	    !act_start(w, "monitor-start", json_pack(
-			"{s:I,s:s,s:s,s:s,s:I,s:s,s:s*,s:s}",
+			"{s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s*,s:s}",
 			"guest", (json_int_t)w->domain.domid, "name", name,
 			"kernel", conf->monitor_kernel,
 			"ramdisk", conf->monitor_ramdisk,
 			"memory_mib", (json_int_t)conf->monitor_memory_mib,
-			"baseline", baseline,
+			"baseline", baseline, "manifest", w->manifest,
 			"fingerprints", fingerprints ? prints : NULL,
 			"work", work), START_MS, on_started))
 		vhsm_watched_step(w, VHSM_STARTED, false);

@@ -515,6 +515,25 @@ START_TEST(what_is_found_is_what_matches)
 }
 END_TEST
 
+/* Between the match and the monitor's start. */
+START_TEST(a_baseline_that_changed_since_is_noticed)
+{
+	char folder[PATH_MAX], digest[BASELINE_HEX_LEN];
+
+	approve("web");
+	ck_assert_int_eq(match(UUID), 0);
+	memcpy(digest, found, sizeof(digest));
+	path_of(folder, "web", NULL);
+	ck_assert_int_eq(vhsm_baseline_still(folder, digest, why), 0);
+	digest[0] = digest[0] == '0' ? '1' : '0';
+	ck_assert_int_eq(vhsm_baseline_still(folder, digest, why), -ESTALE);
+	memcpy(digest, found, sizeof(digest));
+	put("web", BASELINE_MODULES, "other modules");
+	ck_assert_int_lt(vhsm_baseline_still(folder, digest, why), 0);
+	ck_assert_int_lt(vhsm_baseline_still("web", digest, why), 0);
+}
+END_TEST
+
 START_TEST(names_cannot_lead_out_of_the_store)
 {
 	static const char *const bad[] = {
@@ -612,6 +631,7 @@ int main(void)
 	tcase_add_test(tests, nothing_is_learned_from_another_boot);
 	tcase_add_test(tests, a_boot_is_read_as_written);
 	tcase_add_test(tests, what_is_found_is_what_matches);
+	tcase_add_test(tests, a_baseline_that_changed_since_is_noticed);
 	tcase_add_test(tests, names_cannot_lead_out_of_the_store);
 	tcase_add_test(tests, lists_name_what_is_there);
 	tcase_add_test(tests, what_cannot_be_measured_is_an_error);

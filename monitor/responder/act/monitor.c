@@ -24,6 +24,7 @@
 #include <xenstore.h>
 
 #include "act.h"
+#include "baseline.h"
 #include "cpio.h"
 #include "disk.h"
 #include "vhsm-paths.h"
@@ -58,6 +59,7 @@ struct start {
 	const char *kernel;
 	const char *ramdisk;		/* the appliance */
 	const char *baseline;		/* folder */
+	const char *manifest;		/* its, that is approved: SHA-256 */
 	const char *fingerprints;	/* file; NULL: none */
 	const char *work;		/* folder for the image */
 	uint64_t memory_kib;
@@ -249,7 +251,7 @@ static int domains_destroy(struct vhsm_act *act, const char *name, bool prefix)
 
 static int start_make(struct vhsm_act *act, struct start *start)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], why[VHSM_BASELINE_WHY_LEN] = "";
 	int ret;
 
 	if (snprintf(path, sizeof(path), "%s/" REFERENCE, start->baseline) >=
@@ -259,6 +261,9 @@ static int start_make(struct vhsm_act *act, struct start *start)
 	if (ret)
 		return ret;
 	ret = image_make(act, start);
+	/* Some time has passed since it was matched; now it was read. */
+	if (!ret && vhsm_baseline_still(start->baseline, start->manifest, why))
+		ret = vhsm_act_fail(act, "%s", why);
 	if (!ret)
 		ret = domain_make(act, start);
 	unlink(start->image);
@@ -277,6 +282,7 @@ int vhsm_act_monitor_start(struct vhsm_act *act)
 	    !vhsm_act_text(act, "kernel", &start.kernel) ||
 	    !vhsm_act_text(act, "ramdisk", &start.ramdisk) ||
 	    !vhsm_act_text(act, "baseline", &start.baseline) ||
+	    !vhsm_act_text(act, "manifest", &start.manifest) ||
 	    !vhsm_act_text(act, "work", &start.work))
 		return -1;
 	start.fingerprints = json_string_value(json_object_get(act->params,
