@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Isolating a guest and giving its devices back, over a toolstack of our own
- * that keeps a list of network devices.  Of the bridges there may be, "lo" is
+ * that keeps a list of network devices and a disk.  Of the bridges there may be, "lo" is
  * one, for it is there on every machine.
  */
 #include <config.h>
@@ -147,7 +147,11 @@ int libxl_device_nic_from_json(libxl_ctx *ctx, libxl_device_nic *nic,
 	return 0;
 }
 
-/* There are no disks. */
+/* One disk; xenstore has neither its format nor its script. */
+static bool disk_plugged;
+#define VDEV	"xvda"
+#define SCRIPT	"block-iscsi"
+
 void libxl_device_disk_init(libxl_device_disk *disk)
 {
 	memset(disk, 0, sizeof(*disk));
@@ -155,38 +159,81 @@ void libxl_device_disk_init(libxl_device_disk *disk)
 
 void libxl_device_disk_dispose(libxl_device_disk *disk)
 {
-	(void)disk;
+	free(disk->vdev);
+	free(disk->script);
+	memset(disk, 0, sizeof(*disk));
 }
 
 libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid,
 					  int *count)
 {
+	libxl_device_disk *list = calloc(1, sizeof(*list));
+
 	(void)ctx;
-	(void)domid;
-	*count = 0;
-	return NULL;
+	ck_assert_uint_eq(domid, 5);
+	*count = disk_plugged;
+	if (disk_plugged)
+		list->vdev = strdup(VDEV);
+	return list;
 }
 
 void libxl_device_disk_list_free(libxl_device_disk *list, int count)
 {
-	(void)list;
-	(void)count;
+	for (int i = 0; i < count; i++)
+		libxl_device_disk_dispose(&list[i]);
+	free(list);
+}
+
+void libxl_domain_config_init(libxl_domain_config *config)
+{
+	memset(config, 0, sizeof(*config));
+}
+
+int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
+					libxl_domain_config *config,
+					const libxl_asyncop_how *how)
+{
+	(void)how;
+	config->disks = libxl_device_disk_list(ctx, domid, &config->num_disks);
+	if (config->num_disks) {
+		config->disks->format = LIBXL_DISK_FORMAT_RAW;
+		config->disks->script = strdup(SCRIPT);
+	}
+	return 0;
+}
+
+void libxl_domain_config_dispose(libxl_domain_config *config)
+{
+	libxl_device_disk_list_free(config->disks, config->num_disks);
 }
 
 char *libxl_device_disk_to_json(libxl_ctx *ctx, libxl_device_disk *disk)
 {
+	json_t *json = json_pack("{s:s,s:i,s:s*}", "vdev", disk->vdev,
+				 "format", disk->format, "script",
+				 disk->script);
+	char *text = json_dumps(json, 0);
+
 	(void)ctx;
-	(void)disk;
-	return NULL;
+	json_decref(json);
+	return text;
 }
 
 int libxl_device_disk_from_json(libxl_ctx *ctx, libxl_device_disk *disk,
 				const char *text)
 {
+	json_t *json = json_loads(text, 0, NULL);
+	const char *vdev, *script = NULL;
+	int format;
+
 	(void)ctx;
-	(void)disk;
-	(void)text;
-	return ERROR_INVAL;
+	ck_assert(!json_unpack(json, "{s:s,s:i,s?s}", "vdev", &vdev, "format",
+			       &format, "script", &script));
+	disk->vdev = strdup(vdev);
+	disk->format = format;
+	disk->script = script ? strdup(script) : NULL;
+	json_decref(json);
+	return 0;
 }
 
 int libxl_device_disk_destroy(libxl_ctx *ctx, uint32_t domid,
@@ -197,14 +244,24 @@ int libxl_device_disk_destroy(libxl_ctx *ctx, uint32_t domid,
 	(void)domid;
 	(void)disk;
 	(void)how;
-	return ERROR_INVAL;
+	ck_assert(disk_plugged);
+	disk_plugged = false;
+	return 0;
 }
 
+/* As libxl: it plugs none whose format it does not know. */
 int libxl_device_disk_add(libxl_ctx *ctx, uint32_t domid,
 			  libxl_device_disk *disk,
 			  const libxl_asyncop_how *how)
 {
-	return libxl_device_disk_destroy(ctx, domid, disk, how);
+	(void)ctx;
+	(void)domid;
+	(void)how;
+	if (disk->format != LIBXL_DISK_FORMAT_RAW || !disk->script ||
+	    strcmp(disk->script, SCRIPT))
+		return ERROR_INVAL;
+	disk_plugged = true;
+	return 0;
 }
 
 int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev,
@@ -214,7 +271,7 @@ int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev,
 	(void)domid;
 	(void)vdev;
 	(void)disk;
-	return ERROR_INVAL;
+	return disk_plugged ? 0 : ERROR_INVAL;
 }
 
 int libxl_domain_destroy(libxl_ctx *ctx, uint32_t domid,
@@ -264,7 +321,7 @@ static void begin(void)
 {
 	memset(nics, 0, sizeof(nics));
 	memset(&act, 0, sizeof(act));
-	add_fails = add_leaves_half = false;
+	add_fails = add_leaves_half = disk_plugged = false;
 	for (int i = 0; i < 2; i++) {
 		nics[i].plugged = true;
 		nics[i].devid = i;
@@ -406,6 +463,17 @@ START_TEST(a_script_that_routes_does_not_plug_to_the_quarantine)
 }
 END_TEST
 
+START_TEST(a_disk_comes_back_in_its_format_and_by_its_script)
+{
+	disk_plugged = true;
+	isolate("", 0, "");
+	expect_no_error();
+	ck_assert(!disk_plugged);
+	rejoin();
+	ck_assert(disk_plugged);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("isolate");
@@ -418,6 +486,7 @@ int main(void)
 		       without_a_bridge_devices_are_unplugged_and_come_back);
 	tcase_add_test(all,
 		       devices_move_to_the_quarantine_bridge_and_come_back);
+	tcase_add_test(all, a_disk_comes_back_in_its_format_and_by_its_script);
 	tcase_add_test(all, once_there_they_are_not_moved_again);
 	tcase_add_test(all,
 		       without_the_bridge_they_are_unplugged_and_it_says_so);

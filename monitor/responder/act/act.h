@@ -17,6 +17,7 @@
 
 #include <jansson.h>
 #include <libxl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VHSM_ACT_WHY_LEN	512u
@@ -65,6 +66,9 @@ int vhsm_act_fail(struct vhsm_act *, const char *format, ...)
 /* Of the parameters: false, with why, when it is not there. */
 bool vhsm_act_text(struct vhsm_act *, const char *name, const char **text);
 bool vhsm_act_domid(struct vhsm_act *, const char *name, uint32_t *domid);
+/* Adds the domain's disks to the list, as they can be plugged again; true when
+ * the toolstack has built the domain. */
+bool vhsm_act_disks(struct vhsm_act *, uint32_t domid, json_t *list);
 /* Of libxl: its error as text. */
 const char *vhsm_act_xl_error(int ret);
 

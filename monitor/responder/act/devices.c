@@ -55,19 +55,6 @@ static json_t *parsed(char *text)
 	return json;
 }
 
-/* libxl writes a domain's configuration when it has plugged its devices. */
-static bool is_built(struct vhsm_act *act, uint32_t domid)
-{
-	libxl_domain_config config;
-	int ret;
-
-	libxl_domain_config_init(&config);
-	ret = libxl_retrieve_domain_configuration(act->xl, domid, &config,
-						  NULL);
-	libxl_domain_config_dispose(&config);
-	return !ret;
-}
-
 static void nics_list(struct vhsm_act *act, uint32_t domid, const char *bridge,
 		      json_t *list)
 {
@@ -83,19 +70,6 @@ static void nics_list(struct vhsm_act *act, uint32_t domid, const char *bridge,
 		libxl_device_nic_list_free(nics, count);
 }
 
-static void disks_list(struct vhsm_act *act, uint32_t domid, json_t *list)
-{
-	int count = 0;
-	libxl_device_disk *disks = libxl_device_disk_list(act->xl, domid,
-							  &count);
-
-	for (int i = 0; i < count; i++)
-		json_array_append_new(list, parsed(
-			libxl_device_disk_to_json(act->xl, &disks[i])));
-	if (disks)
-		libxl_device_disk_list_free(disks, count);
-}
-
 int vhsm_act_devices(struct vhsm_act *act)
 {
 	json_t *nics, *disks;
@@ -107,13 +81,14 @@ int vhsm_act_devices(struct vhsm_act *act)
 	if (!vhsm_act_domid(act, "domid", &domid) ||
 	    !vhsm_act_text(act, "bridge", &bridge))
 		return -1;
-	/* First: what is plugged after we looked makes it not built. */
-	built = is_built(act, domid);
 	nics = json_array();
 	disks = json_array();
+	/* libxl writes a domain's configuration when it has plugged its
+	 * devices; what it plugs after we looked makes it not built. */
+	built = vhsm_act_disks(act, domid, disks);
+	if (!json_is_true(json_object_get(act->params, "disks")))
+		json_array_clear(disks);
 	nics_list(act, domid, bridge, nics);
-	if (json_is_true(json_object_get(act->params, "disks")))
-		disks_list(act, domid, disks);
 	stays_list(domid, stays, sizeof(stays));
 	act->result = json_pack("{s:o,s:o,s:b,s:s}", "nics", nics, "disks",
 				disks, "built", built, "stays", stays);

@@ -131,9 +131,8 @@ static int disks_take(struct vhsm_act *act, uint32_t domid, json_t *taken)
 	libxl_device_disk *disks = libxl_device_disk_list(act->xl, domid,
 							  &count);
 
+	vhsm_act_disks(act, domid, taken);
 	for (int i = 0; i < count; i++) {
-		json_array_append_new(taken, parsed(
-			libxl_device_disk_to_json(act->xl, &disks[i])));
 		err = libxl_device_disk_destroy(act->xl, domid, &disks[i],
 						NULL);
 		if (err)
