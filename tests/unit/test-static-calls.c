@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "module-fixture.h"
-#include "site.h"
+#include "reference-file.h"
 
 #define SKIP		77
 #define SLIDE		UINT64_C(0x8000000)
@@ -67,10 +67,9 @@ static uint8_t opcode(const struct vhsm_site *site)
 /* A place that calls or jumps, of the key; 0: that calls, of any. */
 static const struct vhsm_site *call_site(uint64_t key)
 {
-	const struct vhsm_site *site;
-	size_t i, count;
+	const struct vhsm_site *site = reference->site;
+	size_t i, count = reference->header->sites.count;
 
-	site = vhsm_reference_sites(reference, &count);
 	for (i = 0; i < count; i++, site++)
 		if (site->kind == VHSM_SITE_STATIC_CALL && site->len == 5 &&
 		    site->flags & VHSM_SITE_DYNAMIC && site->key &&
