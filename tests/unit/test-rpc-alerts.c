@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "evidence.h"
+#include "image-digest.h"
 #include "rpc-alerts.h"
 
 static char dir[] = "/tmp/test-rpc-alerts.XXXXXX";
@@ -284,16 +286,36 @@ START_TEST(what_comes_next_depends_on_what_was_found)
 }
 END_TEST
 
+/* A recording of a little memory. */
+static void image_add(const char *bundle, char *why)
+{
+	json_t *memory = json_pack("{s:s}", "of", "the guest"), *recording;
+	char path[PATH_MAX + 16], hex[65];
+	uint8_t digest[32];
+	int fd;
+
+	ck_assert_int_eq(vhsm_evidence_add(bundle, "memory.img", memory, why),
+			 0);
+	json_decref(memory);
+	snprintf(path, sizeof(path), "%s/memory.img", bundle);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(vhsm_image_digest(fd, digest), 0);
+	close(fd);
+	for (unsigned i = 0; i < sizeof(digest); i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	recording = json_pack("{s:s}", "sha256", hex);
+	ck_assert_int_eq(vhsm_evidence_add(bundle, "memory.img.json", recording,
+					   why), 0);
+	json_decref(recording);
+}
+
 /* What the responder keeps of an incident. */
 static void bundle_make(const char *uid, bool seal)
 {
 	char bundle[PATH_MAX], why[VHSM_EVIDENCE_WHY_LEN];
-	json_t *memory = json_pack("{s:s}", "of", "the guest");
 
 	ck_assert_int_eq(vhsm_evidence_begin(incidents, uid, bundle, why), 0);
-	ck_assert_int_eq(vhsm_evidence_add(bundle, "memory.img", memory, why),
-			 0);
-	json_decref(memory);
+	image_add(bundle, why);
 	if (seal)
 		ck_assert_int_eq(vhsm_evidence_seal(bundle, keys, why), 0);
 }
