@@ -76,6 +76,7 @@ struct vhsm_responder {
 /* A guest's monitor and what came from it. */
 struct vhsm_monitor {
 	uint32_t domid;			/* 0: none */
+	bool runs;			/* as the list of domains last said */
 	struct vhsm_channel *channel;
 	struct event *readable;
 	struct vhsm_dirty dirty;

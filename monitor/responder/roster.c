@@ -267,6 +267,19 @@ static void newcomer(struct vhsm_responder *r,
 		r->unwatched[seen->domid / 8] |= 1 << seen->domid % 8;
 }
 
+/* A monitor whose domain is gone will not answer: no use in waiting for it. */
+static void monitor_look(struct vhsm_watched *w,
+			 const struct vhsm_domain_seen *list, unsigned count)
+{
+	bool runs = false;
+
+	for (unsigned i = 0; i < count; i++)
+		runs |= list[i].domid == w->monitor.domid;
+	if (w->monitor.domid && w->monitor.runs && !runs)
+		vhsm_watched_step(w, VHSM_LOST, false);
+	w->monitor.runs = runs;
+}
+
 void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 			 void *arg)
 {
@@ -291,6 +304,7 @@ void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 			policy_renew(w, seen);
 			came(w, seen);
 		}
+		monitor_look(w, list, count);
 		w->stopped_domid = 0;
 		if (done_with(w))
 			vhsm_watched_free(w);

@@ -205,6 +205,7 @@ static void on_started(void *arg, json_t *result, const char *code,
 	w->vault_tries = 0;
 	fingerprints_path(w, path);
 	unlink(path);
+	w->monitor.runs = false;
 	w->monitor.domid = json_integer_value(json_object_get(result,
 							      "domid"));
 	if (!w->monitor.domid) {

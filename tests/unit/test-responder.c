@@ -424,6 +424,26 @@ START_TEST(a_broker_that_fails_is_told_again)
 }
 END_TEST
 
+START_TEST(a_monitor_whose_domain_is_gone_is_not_waited_for)
+{
+	struct vhsm_domain_seen seen[] = {
+		{ .domid = 5, .uuid = UUID, .name = "web" },
+		{ .uuid = OTHER, .name = VHSM_MONITOR_PREFIX "web" },
+	};
+
+	r.conf.monitor_hang_ms = 60000;
+	to_clean();
+	sweep_await(NULL);
+	seen[1].domid = web()->monitor.domid;
+	ck_assert_uint_ne(seen[1].domid, 0);
+	vhsm_roster_changed(seen, 2, &r);
+	ck_assert(in_state(VHSM_WATCH_SWEEPING));
+	vhsm_roster_changed(seen, 1, &r);
+	until(acted("monitor-stop"));
+	ck_assert_uint_eq(alert_count("monitor-lost"), 1);
+}
+END_TEST
+
 START_TEST(an_admin_starts_and_stops_a_watch)
 {
 	struct vhsm_domain_seen seen[] = {
@@ -508,6 +528,7 @@ int main(void)
 	tcase_add_test(all, a_dry_run_says_and_does_nothing);
 	tcase_add_test(all, a_freeze_pauses_at_once_and_keeps_memory);
 	tcase_add_test(all, a_broker_that_fails_is_told_again);
+	tcase_add_test(all, a_monitor_whose_domain_is_gone_is_not_waited_for);
 	tcase_add_test(all, an_admin_starts_and_stops_a_watch);
 	tcase_add_test(all, a_watch_with_an_open_incident_is_not_stopped);
 	suite_add_tcase(suite, all);
