@@ -192,8 +192,21 @@ static void policy_read(struct vhsm_responder *r,
 		 seen->domid, no_room(errno));
 }
 
-/* A guest that comes again is watched by its policy as it is now. */
-static void policy_renew(struct vhsm_watched *w,
+/* An admin took its monitor= away meanwhile. */
+static void not_watched_now(struct vhsm_watched *w,
+			    const struct vhsm_domain_seen *seen)
+{
+	w->domain = *seen;
+	vhsm_utf8_mend(w->domain.name);
+	w->stopped = true;
+	vhsm_log(LOG_NOTICE, "%s (ID %u): not watched any more: its "
+		 "configuration names no policy now", seen->name, seen->domid);
+	vhsm_keys_gate(w, NULL, 0);
+}
+
+/* A guest that comes again is watched by its policy as it is now: false when
+ * there is none any more.  An open incident is not left so. */
+static bool policy_renew(struct vhsm_watched *w,
 			 const struct vhsm_domain_seen *seen)
 {
 	char name[VHSM_POLICY_NAME_MAX], why[VHSM_POLICY_WHY_LEN];
@@ -202,16 +215,19 @@ static void policy_renew(struct vhsm_watched *w,
 	snprintf(name, sizeof(name), "%s", w->policy.name);
 	if (!w->by_admin)
 		policy_name_find(w->responder, seen, name, &w->mixed);
+	if (!name[0] && !w->incident.open)
+		return false;
 	if (!name[0] || vhsm_policy_read(&policy,
 				w->responder->conf.vhsmd.policy_dir, name,
 				why)) {
 		vhsm_log(LOG_WARNING, "%s (ID %u): its policy stays %s: %s",
 			 seen->name, seen->domid, w->policy.name,
 			 name[0] ? why : "its configuration names none now");
-		return;
+		return true;
 	}
 	w->policy = policy;
 	w->times.sweep_ms = policy.sweep_ms;
+	return true;
 }
 
 static const struct vhsm_domain_seen *seen_find(
@@ -301,8 +317,10 @@ void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 				stays_stopped(w, seen);
 				continue;
 			}
-			policy_renew(w, seen);
-			came(w, seen);
+			if (policy_renew(w, seen))
+				came(w, seen);
+			else
+				not_watched_now(w, seen);
 		}
 		monitor_look(w, list, count);
 		w->stopped_domid = 0;

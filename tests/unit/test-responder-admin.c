@@ -157,6 +157,24 @@ START_TEST(a_domain_created_meanwhile_is_watched)
 }
 END_TEST
 
+/* While it reboots, and when it comes back much later. */
+START_TEST(a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes)
+{
+	to_clean();
+	write_file("web.cfg", "name = \"web\"\nuuid = \"" UUID "\"\n"
+		   "vhsm = [ \"keys=a\" ]\n", 0600);
+	if (_i) {
+		domain_runs(0);
+		run_for(100);
+	}
+	domain_runs(6);
+	if (web())
+		until(valid_ms == -1);
+	run_for(300);
+	ck_assert(!web() || (web()->stopped && in_state(VHSM_WATCH_ABSENT)));
+}
+END_TEST
+
 START_TEST(a_stopped_domain_that_is_gone_leaves_nothing)
 {
 	to_clean();
@@ -250,6 +268,9 @@ int main(void)
 		       another_state_of_the_baseline_gets_another_monitor);
 	tcase_add_test(all, a_watch_that_was_stopped_stays_so_over_a_restart);
 	tcase_add_test(all, a_domain_created_meanwhile_is_watched);
+	tcase_add_loop_test(all,
+		a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes,
+		0, 2);
 	tcase_add_test(all, a_stopped_domain_that_is_gone_leaves_nothing);
 	tcase_add_test(all,
 		       after_another_boot_of_the_host_the_number_is_anothers);
