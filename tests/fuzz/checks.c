@@ -22,6 +22,7 @@
 #include "guest-memory-backend.h"
 #include "made-guest.h"
 #include "messages.h"
+#include "reference-file.h"
 #include "run.h"
 
 #define PAGES_MAX	8000000u	/* looked at in one sweep */
@@ -118,15 +119,14 @@ static void put_list(uint64_t place, unsigned stride, unsigned count)
 /* One of a site's values, with a call to anywhere. */
 static void put_variant(unsigned argument, uint64_t to)
 {
-	const struct vhsm_site *site;
+	const struct vhsm_reference *reference = made_reference();
+	const struct vhsm_site *site = reference->site +
+		(argument & 0xff) % reference->header->sites.count;
 	uint8_t bytes[16];
 	uint64_t where;
 	uint32_t distance;
-	size_t count;
 
-	site = vhsm_reference_sites(made_reference(), &count);
-	site += (argument & 0xff) % count;
-	vhsm_reference_variant(made_reference(), site,
+	vhsm_reference_variant(reference, site,
 			       (argument >> 8) % site->variant_count,
 			       guest.slide, bytes);
 	where = site->va - MADE_TEXT + FRAME(MADE_TEXT_FRAME);

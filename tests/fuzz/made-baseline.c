@@ -3,6 +3,7 @@
  * made-baseline.c - the rest of a made-up baseline: a module with every kind of
  * field and site, a rule, and the fingerprints of a secret.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,11 +141,13 @@ static void write_rules(void)
 static void write_fingerprints(void)
 {
 	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
-	char why[VHSM_FINGERPRINT_WHY_LEN] = "";
+	json_t *json;
 
 	MUST(set && !vhsm_fingerprints_add_secret(set, "made-up/1 raw",
 				made_secret, sizeof(made_secret)));
-	MUST(!vhsm_fingerprints_write(set, path_of(2), why));
+	json = vhsm_fingerprints_encode(set);
+	MUST(json && !json_dump_file(json, path_of(2), JSON_COMPACT));
+	json_decref(json);
 	vhsm_fingerprints_free(&set);
 }
 
