@@ -354,10 +354,10 @@ enum vhsm_status {
 	VHSM_S_QUOTA = 208,		/* a limit of use is reached */
 	VHSM_S_NOT_FOUND = 209,		/* CANCEL: nothing to cancel */
 	VHSM_S_NO_VERSION = 210,	/* the key has no such version */
-	VHSM_S_UNAPPROVED = 211,	/* all keys are revoked: the guest is not
-					 * (or no longer) as approved */
+	VHSM_S_UNAPPROVED = 211,	/* all keys are revoked: the guest is no
+					 * longer as approved */
 	VHSM_S_LEASE_STALE = 212,	/* the guest's monitor has not confirmed
-					 * it recently enough */
+					 * it yet, or not recently enough */
 	VHSM_S_VERIFY_ONLY = 213,	/* the guest is restricted to VERIFY,
 					 * MAC_VERIFY and DECRYPT */
 

@@ -5,7 +5,7 @@
  * often it is started anew.
  *
  *   made       with the guest's first device, or the first order for it
- *   shut       (lease 0, never approved) when a device's monitor policy demands
+ *   shut       (lease 0, not given yet) when a device's monitor policy demands
  *              a lease, and again whenever such a guest is another domain than
  *              before: a rebooted one is approved anew
  *   ordered    by guest.gate, the responder's word; but while a device is

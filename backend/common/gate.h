@@ -12,7 +12,8 @@
  *
  *   level    what may be done at all
  *   lease    CLOCK_MONOTONIC nanoseconds until which the guest counts as seen
- *            approved; VHSM_LEASE_NONE where its policy asks for no monitor
+ *            approved; 0 where one is demanded and none was given yet;
+ *            VHSM_LEASE_NONE where its policy asks for no monitor
  *   epoch    grows with every change of level that takes something away
  *
  * Fields are independent atomics: the writer stores level, then epoch; the

@@ -84,11 +84,9 @@ static enum vhsm_status judge_lease(struct vhsm_guard *guard, uint64_t *now_ns)
 
 	if (until == VHSM_LEASE_NONE)
 		return VHSM_S_OK;
-	if (!until)
-		return VHSM_S_UNAPPROVED;
-	if (!*now_ns)
+	if (until && !*now_ns)
 		*now_ns = guard->clock();
-	return *now_ns < until ? VHSM_S_OK : VHSM_S_LEASE_STALE;
+	return until && *now_ns < until ? VHSM_S_OK : VHSM_S_LEASE_STALE;
 }
 
 /* Takes one of a second's worth of requests, if there is one left. */

@@ -9,8 +9,8 @@
  * KEY_PUBLIC, RANDOM and CANCEL give away no secret and help nobody to use
  * one, whatever the guest has become.
  *
- *   level REVOKED, or one we do not know; lease 0 (never approved)  UNAPPROVED
- *   the lease has run out                                           LEASE_STALE
+ *   level REVOKED, or one we do not know                            UNAPPROVED
+ *   the lease has run out, or none was given yet (0)                LEASE_STALE
  *   level VERIFY_ONLY, for all but VERIFY, MAC_VERIFY, DECRYPT      VERIFY_ONLY
  *   level THROTTLED, with a second's worth of requests taken        THROTTLED
  *   the epoch of entering is over, though the level of now allows

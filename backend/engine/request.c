@@ -154,6 +154,10 @@ static bool use_key(struct vhsm_queue *q, struct vhsm_answer *answer)
 
 	answer->status = vhsm_guard_enter(&q->engine->guard, call->request.op,
 					  &q->now_ns, &call->epoch);
+	/* Whom the vault revoked is told so, and not to wait for a monitor. */
+	if (answer->status == VHSM_S_LEASE_STALE &&
+	    vhsm_call_find(call, &q->engine->keys, &v) == VHSM_S_REVOKED)
+		answer->status = VHSM_S_REVOKED;
 	if (answer->status)
 		return true;
 	answer->status = vhsm_call_find(call, &q->engine->keys, &v);

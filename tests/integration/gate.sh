@@ -249,7 +249,7 @@ restart_with_monitor() {
 }
 
 a_policy_with_a_lease_starts_without_one() {
-	fails 1 'revoked: guest not approved' web_sign
+	fails 1 'integrity lease is stale' web_sign
 	gate $WEB full 60000
 	web_sign
 }
@@ -265,8 +265,16 @@ a_word_that_knows_of_no_lease_opens_nothing() {
 	wait $!
 }
 
+# Nor is one who was revoked told to wait for its monitor.
 a_new_broker_knows_of_no_lease() {
+	fails 1 'integrity lease is stale' web_sign
+	call vault.sock guest.revoke "{\"uuid\": \"$WEB\", \"reason\": \"hook\"}"
+	fails 1 'is revoked' web_sign
+	gate $WEB revoked 0
 	fails 1 'revoked: guest not approved' web_sign
+	gate $WEB full 0
+	call vault.sock guest.release "{\"uuid\": \"$WEB\", \"reason\": \"alarm\"}"
+	fails 1 'integrity lease is stale' web_seal
 	gate $WEB full 60000
 	web_sign
 }

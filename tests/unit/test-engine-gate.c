@@ -113,13 +113,29 @@ START_TEST(a_lease_runs_out_by_itself)
 	key = rig_open(&rig, "aes");
 	atomic_store(&rig.gate->lease_until_ns, 0);
 	ck_assert_uint_eq(do_status(VHSM_OP_ENCRYPT, VHSM_MECH_AES_GCM, key,
-				    64), VHSM_S_UNAPPROVED);
+				    64), VHSM_S_LEASE_STALE);
 	atomic_store(&rig.gate->lease_until_ns, now_ns() + 300000000u);
 	ck_assert_uint_eq(do_status(VHSM_OP_ENCRYPT, VHSM_MECH_AES_GCM, key,
 				    64), VHSM_S_OK);
 	usleep(310000);
 	ck_assert_uint_eq(do_status(VHSM_OP_ENCRYPT, VHSM_MECH_AES_GCM, key,
 				    64), VHSM_S_LEASE_STALE);
+}
+END_TEST
+
+START_TEST(who_was_revoked_is_not_told_to_wait_for_a_lease)
+{
+	uint32_t key;
+
+	rig_up(&rig);
+	key = rig_open(&rig, "aes");
+	atomic_store(&rig.gate->lease_until_ns, _i);
+	rig_set_state(&rig, RIG_AES, VHSM_KEY_REVOKED);
+	ck_assert_uint_eq(do_status(VHSM_OP_ENCRYPT, VHSM_MECH_AES_GCM, key,
+				    64), VHSM_S_REVOKED);
+	shut(VHSM_GATE_REVOKED);
+	ck_assert_uint_eq(do_status(VHSM_OP_ENCRYPT, VHSM_MECH_AES_GCM, key,
+				    64), VHSM_S_UNAPPROVED);
 }
 END_TEST
 
@@ -256,6 +272,8 @@ int main(void)
 	tcase_add_test(tc, a_shut_gate_refuses_keys_and_nothing_else);
 	tcase_add_test(tc, verify_only_checks_and_makes_nothing);
 	tcase_add_test(tc, a_lease_runs_out_by_itself);
+	tcase_add_loop_test(tc,
+		who_was_revoked_is_not_told_to_wait_for_a_lease, 0, 2);
 	tcase_add_test(tc, a_throttled_guest_gets_its_rate);
 	tcase_add_test(tc,
 		a_batch_under_way_leaves_nothing_of_what_is_refused);

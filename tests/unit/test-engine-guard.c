@@ -94,14 +94,25 @@ START_TEST(a_lease_ends_at_its_time)
 	clock_ns += 1;
 	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_LEASE_STALE);
 	ck_assert_int_eq(enter(VHSM_OP_VERIFY), VHSM_S_LEASE_STALE);
+}
+END_TEST
+
+START_TEST(a_lease_not_given_yet_is_shut_at_any_time)
+{
 	gate.lease_until_ns = 0;
-	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_UNAPPROVED);
+	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_LEASE_STALE);
+	ck_assert_int_eq(enter(VHSM_OP_VERIFY), VHSM_S_LEASE_STALE);
+	ck_assert_int_eq(leave(VHSM_OP_SIGN, 1), VHSM_S_LEASE_STALE);
+	clock_ns = 0;
+	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_LEASE_STALE);
+	clock_ns = UINT64_MAX;
+	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_LEASE_STALE);
 }
 END_TEST
 
 START_TEST(a_revoked_guest_hears_that_and_not_of_its_lease)
 {
-	gate.lease_until_ns = clock_ns - 1;
+	gate.lease_until_ns = _i ? clock_ns - 1 : 0;
 	gate.level = VHSM_GATE_REVOKED;
 	ck_assert_int_eq(enter(VHSM_OP_SIGN), VHSM_S_UNAPPROVED);
 	ck_assert_int_eq(leave(VHSM_OP_SIGN, 1), VHSM_S_UNAPPROVED);
@@ -344,7 +355,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_level_lets_through_what_it_says, 0,
 			    sizeof(levels) / sizeof(levels[0]));
 	tcase_add_test(tc, a_lease_ends_at_its_time);
-	tcase_add_test(tc, a_revoked_guest_hears_that_and_not_of_its_lease);
+	tcase_add_test(tc, a_lease_not_given_yet_is_shut_at_any_time);
+	tcase_add_loop_test(tc, a_revoked_guest_hears_that_and_not_of_its_lease,
+			    0, 2);
 	tcase_add_test(tc, the_batchs_time_does_not_stretch_a_lease_at_the_end);
 	tcase_add_test(tc,
 		what_began_under_an_epoch_that_is_over_is_not_published);
