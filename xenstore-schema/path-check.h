@@ -15,8 +15,8 @@ enum vhsm_path_verdict {
  * Judges one node.  path is absolute (or a special watch, @...); value is a
  * string, anyone's.  With expected not NULL, *expected becomes the type the
  * schema gives the path ("INTEGER 1..VHSM_MAX_QUEUES"; static), NULL for an
- * unknown one.  A verdict, or -ENOMEM.  For tests and for finding faults by
- * hand: it is not fast.
+ * unknown one.  A verdict, or -ENOMEM.  For tests, which hold what reads the
+ * nodes to it: it is not fast.
  */
 int vhsm_path_check(const char *path, const char *value, const char **expected);
 

@@ -6,11 +6,13 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "handshake.h"
+#include "path-check.h"
 
 static const struct vhsm_handshake_limits limits = { 4, 4, 4096 };
 
@@ -281,6 +283,60 @@ START_TEST(a_number_is_decimal_and_nothing_else)
 }
 END_TEST
 
+/* The schema's own reader of values shares no code with the parser. */
+static bool schema_has(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/local/domain/7/device/vhsm/0/%s", name);
+	return vhsm_path_check(path, value, NULL) == VHSM_PATH_OK;
+}
+
+static bool all_are_taken(char *why)
+{
+	static const struct vhsm_handshake_limits all = {
+		VHSM_MAX_QUEUES, VHSM_MAX_RING_ORDER, VHSM_MAX_POOL_PAGES
+	};
+	struct vhsm_msg_connect_xen out;
+
+	why[0] = '\0';
+	return !vhsm_handshake_parse(table_read, NULL, &all, &out, why);
+}
+
+static const char *const schema_nodes[] = {
+	"version", "multi-queue-num-queues", "ring-page-order",
+	"queue-0/ring-ref0", "queue-7/ring-ref15", "queue-3/event-channel",
+	"queue-7/pool-pages", "queue-0/pool-directory-ref7",
+};
+
+START_TEST(what_is_taken_is_what_the_schema_has)
+{
+	static const char *const values[] = {
+		"0", "1", "2", "4", "5", "8", "9", "00", "01", "08", "", " 1",
+		"1 ", "+1", "-1", "0x1", "1\n", "1.0", "one", "8192", "8193",
+		"2147483648", "4294967295", "4294967296", "42949672950",
+		"99999999999999999999",
+	};
+	const char *name = schema_nodes[_i];
+	char why[VHSM_TEXT_MAX];
+	unsigned taken = 0;
+	bool ok;
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		good(VHSM_MAX_QUEUES, VHSM_MAX_RING_ORDER,
+		     VHSM_MAX_POOL_PAGES);
+		ck_assert_msg(all_are_taken(why), "%s", why);
+		put(name, values[i]);
+		ok = all_are_taken(why);
+		taken += ok;
+		ck_assert_msg(ok == schema_has(name, values[i]),
+			      "%s = \"%s\": the schema says otherwise: %s",
+			      name, values[i], ok ? "taken" : why);
+	}
+	ck_assert_uint_gt(taken, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("handshake");
@@ -299,6 +355,8 @@ int main(void)
 	tcase_add_test(tests, a_grant_or_port_of_0_is_refused);
 	tcase_add_test(tests, the_frontends_bytes_are_escaped_in_the_text);
 	tcase_add_test(tests, a_value_longer_than_any_number_is_refused);
+	tcase_add_loop_test(tests, what_is_taken_is_what_the_schema_has, 0,
+			    sizeof(schema_nodes) / sizeof(schema_nodes[0]));
 	tcase_add_loop_test(tests, a_number_is_decimal_and_nothing_else, 0,
 			    sizeof(decimals) / sizeof(decimals[0]));
 	srunner_run_all(runner, CK_NORMAL);
