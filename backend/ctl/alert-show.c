@@ -136,8 +136,8 @@ static const struct step {
 } steps[] = {
 	{ "boot-unapproved", "vhsmctl monitor show --domain @",
 	  "what differs from what is approved" },
-	{ "boot-unapproved", "vhsmctl baseline make --name NAME --domain @",
-	  "if it is to boot this," },
+	{ "boot-unapproved", "vhsmctl baseline make --name NAME --domain @ "
+	  "--modules DIR", "if it is to boot this, with these modules," },
 	{ "boot-unapproved", "vhsmctl baseline approve --domain @ NAME",
 	  "this lets it; else boot what is approved" },
 	{ "monitor-lost", "vhsmctl monitor show --domain @",

@@ -266,6 +266,8 @@ static const struct {
 } nexts[] = {
 	{ VHSM_CHECK_BOOT_UNAPPROVED, "vhsmctl baseline approve --domain "
 	  "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 NAME\n" },
+	{ VHSM_CHECK_BOOT_UNAPPROVED, "vhsmctl baseline make --name NAME "
+	  "--domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 --modules DIR\n" },
 	{ VHSM_CHECK_MONITOR_LOST, "vhsmctl monitor show --domain 7a5f3c1e-" },
 	{ VHSM_CHECK_MONITOR_BROKEN, "vhsmctl react --domain 7a5f3c1e-0b7e-"
 	  "4d43-9c54-6a1d0f2e8b01 freeze\n" },
