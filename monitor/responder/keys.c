@@ -86,9 +86,9 @@ static void gate_acted(struct vhsm_watched *w, const char *uid,
 			continue;
 		if (result)
 			vhsm_reactions_acted(w, uid, i, true, "keys of %lld "
-				"devices %s by the gate, epoch %lld",
-				(long long)devices, gate_text(i),
-				(long long)epoch);
+				"device%s %s by the gate, epoch %lld",
+				(long long)devices, devices == 1 ? "" : "s",
+				gate_text(i), (long long)epoch);
 		else
 			vhsm_reactions_acted(w, uid, i, false, "the broker "
 				"was not reached, and is told again: %.80s",

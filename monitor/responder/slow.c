@@ -129,6 +129,7 @@ static void isolated(struct vhsm_watched *w, const json_t *result)
 	size_t disks = json_array_size(json_object_get(result, "disks"));
 	json_int_t moved = json_integer_value(json_object_get(result,
 							      "moved"));
+	size_t unplugged = nics - (size_t)moved;
 	char text[64] = "";
 
 	isolated_add(&w->incident, w->domain.domid, result);
@@ -138,17 +139,18 @@ static void isolated(struct vhsm_watched *w, const json_t *result)
 	}
 	done(w, VHSM_REACT_ISOLATE);
 	if (moved)
-		snprintf(text, sizeof(text), "%lld network devices moved to "
-			 "%s, ", (long long)moved,
+		snprintf(text, sizeof(text), "%lld network device%s moved "
+			 "to %s, ", (long long)moved, moved == 1 ? "" : "s",
 			 w->policy.quarantine_bridge);
 	if (note[0])
 		vhsm_log(LOG_WARNING, "%s (ID %u): quarantine: %.160s",
 			 w->domain.name, w->domain.domid, note);
 	vhsm_reactions_acted(w, w->incident.pending_uid, VHSM_REACT_ISOLATE,
-			     true, "%s%zu network devices unplugged%s%.60s%s, "
-			     "%zu disks unplugged%s%.40s", text,
-			     nics - (size_t)moved, note[0] ? " (" : "", note,
-			     note[0] ? ")" : "", disks,
+			     true, "%s%zu network device%s unplugged%s%.60s%s, "
+			     "%zu disk%s unplugged%s%.40s", text, unplugged,
+			     unplugged == 1 ? "" : "s", note[0] ? " (" : "",
+			     note, note[0] ? ")" : "", disks,
+			     disks == 1 ? "" : "s",
 			     w->stays[0] ? "; not taken: " : "", w->stays);
 }
 

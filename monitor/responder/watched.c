@@ -480,6 +480,16 @@ static void on_again(evutil_socket_t none, short what, void *arg)
 	vhsm_keys_gate(arg, NULL, 0);
 }
 
+/* Those that there are. */
+static void timers_free(struct vhsm_watched *w)
+{
+	struct event *timers[] = { w->timer, w->retry, w->again, w->later };
+
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		if (timers[i])
+			event_free(timers[i]);
+}
+
 struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 				      const struct vhsm_domain_seen *domain,
 				      const struct vhsm_policy *policy)
@@ -510,12 +520,7 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 	w->again = evtimer_new(responder->base, on_again, w);
 	w->later = evtimer_new(responder->base, vhsm_slow_later, w);
 	if (!w->timer || !w->retry || !w->again || !w->later) {
-		if (w->timer)
-			event_free(w->timer);
-		if (w->retry)
-			event_free(w->retry);
-		if (w->again)
-			event_free(w->again);
+		timers_free(w);
 		free(w);
 		errno = ENOMEM;
 		return NULL;
@@ -534,10 +539,7 @@ void vhsm_watched_free(struct vhsm_watched *w)
 	vhsm_job_free(&w->job);
 	leftovers_remove(w);
 	vhsm_job_free(&w->reaction);
-	event_free(w->timer);
-	event_free(w->retry);
-	event_free(w->again);
-	event_free(w->later);
+	timers_free(w);
 	json_decref(w->measured);
 	vhsm_incident_deinit(&w->incident);
 	LIST_REMOVE(w, link);

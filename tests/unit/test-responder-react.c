@@ -191,7 +191,7 @@ START_TEST(a_restart_resumes_what_was_pending)
 	until(done(BIT(ISOLATE)));
 	ck_assert_uint_eq(json_array_size(json_object_get(
 		web()->incident.isolated, "nics")), 1);
-	ck_assert_uint_eq(alert_count("network devices unplugged"), 1);
+	ck_assert_uint_eq(alert_count("1 network device unplugged"), 1);
 }
 END_TEST
 

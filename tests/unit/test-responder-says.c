@@ -181,10 +181,10 @@ static const struct {
 	const char *reaction;
 	const char *text;
 } gates_of[] = {
-	{ "throttle", "keys of 1 devices slowed down by the gate" },
-	{ "verify-only", "keys of 1 devices restricted to verifying and "
+	{ "throttle", "keys of 1 device slowed down by the gate" },
+	{ "verify-only", "keys of 1 device restricted to verifying and "
 	  "decrypting by the gate" },
-	{ "revoke", "keys of 1 devices stopped by the gate" },
+	{ "revoke", "keys of 1 device stopped by the gate" },
 };
 
 START_TEST(evidence_says_what_the_gate_did)

@@ -356,9 +356,9 @@ START_TEST(a_quarantine_that_is_not_there_is_told)
 		   "{\"devid\":1}],\"disks\":[{}],\"moved\":1,\"note\":"
 		   "\"device 1 cannot be plugged\"}}", 0600);
 	tampered();
-	ck_assert_uint_eq(alert_count("1 network devices moved to quarantine0, "
-				      "1 network devices unplugged (device 1 "
-				      "cannot be plugged), 1 disks unplugged"),
+	ck_assert_uint_eq(alert_count("1 network device moved to quarantine0, "
+				      "1 network device unplugged (device 1 "
+				      "cannot be plugged), 1 disk unplugged"),
 			  1);
 	ck_assert(web()->incident.done & 1u << VHSM_REACT_ISOLATE);
 }
