@@ -80,12 +80,14 @@ bool vhsm_approval_holds(struct vhsm_watched *w)
 {
 	char why[VHSM_BASELINE_WHY_LEN] = "";
 	struct vhsm_file_stamp manifest;
-	bool changed = vhsm_approval_changed(w);
+	bool changed;
 	int ret;
 
-	/* What we change ourselves is looked at when it is done. */
+	/* What we change ourselves is looked at when it is done, and what an
+	 * admin changes meanwhile. */
 	if (w->learning.job)
 		return true;
+	changed = vhsm_approval_changed(w);
 	stamp_take(&manifest, w->responder->conf.baseline_dir, w->baseline,
 		   "/manifest.json");
 	if (!changed && same(&manifest, &w->manifest_file))

@@ -216,6 +216,32 @@ START_TEST(what_the_act_refuses_is_told)
 }
 END_TEST
 
+/* Our own change of them is looked at when it is done; so is another's. */
+START_TEST(an_approval_withdrawn_while_it_is_written_counts)
+{
+	json_t *result;
+
+	r.conf.monitor_hang_ms = 5000;
+	to_clean();
+	act_hold("learn", true);
+	asked();
+	verdict(sweep_await(NULL), true);
+	learn_done();
+	until(acted("learn"));
+	approved("", "");
+	for (unsigned i = 0; i < 3; i++)
+		verdict(sweep_await(NULL), true);
+	act_hold("learn", false);
+	answer(&result, code);
+	json_decref(result);
+	until(in_state(VHSM_WATCH_RESTING) || in_state(VHSM_WATCH_SWEEPING));
+	if (in_state(VHSM_WATCH_SWEEPING))
+		verdict(sweep_await(NULL), true);
+	until(alert_count("boot-unapproved") == 1);
+	until(valid_ms == 0);
+}
+END_TEST
+
 /* What no honest monitor says when it was asked to learn. */
 static const struct {
 	uint32_t type;
@@ -286,6 +312,7 @@ int main(void)
 	tcase_add_test(all, a_guest_with_an_open_incident_is_not_learned_from);
 	tcase_add_test(all, a_boot_that_was_not_measured_is_not_learned_from);
 	tcase_add_test(all, what_the_act_refuses_is_told);
+	tcase_add_test(all, an_approval_withdrawn_while_it_is_written_counts);
 	tcase_add_loop_test(all, a_monitor_that_lies_about_learning_is_remade,
 			    0, sizeof(lies) / sizeof(lies[0]));
 	tcase_add_test(all, more_than_a_baseline_takes_is_refused);
