@@ -108,7 +108,8 @@ void vhsm_reactions_follow(struct vhsm_watched *w)
 	if (!w->incident.open)
 		return;
 	vhsm_incident_follow(&w->incident, w->domain.domid);
-	if (w->incident.pending & BIT(VHSM_REACT_FREEZE))
+	/* A release that fails lets it go on. */
+	if (w->incident.pending & BIT(VHSM_REACT_FREEZE) && !w->releaser)
 		vhsm_slow_pause(w);
 	w->held = 0;
 	vhsm_reactions_pump(w);

@@ -154,7 +154,7 @@ static bool done_with(const struct vhsm_watched *w)
 {
 	return !w->domain.domid && w->watch.state == VHSM_WATCH_ABSENT &&
 		!w->incident.open && !w->by_admin && !w->job && !w->reaction &&
-		!w->learning.job;
+		!w->learning.job && !w->releaser;
 }
 
 /* Why there is no record for a guest. */

@@ -21,6 +21,7 @@ json_int_t valid_ms, gates, revokes, releases;
 json_int_t unconfirmed;
 bool vault_broken, broker_silent, broker_unaware, gate_unwatched;
 const char *broker_lease;
+void (*releasing)(void);
 json_int_t valid_until, gate_domid;
 unsigned looked;
 
@@ -203,6 +204,8 @@ static void on_vault(struct vhsm_rpc_call *call, const char *method,
 						"ms", 3));
 	} else if (!strcmp(method, "guest.release")) {
 		releases++;
+		if (releasing)
+			releasing();
 		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
 						1));
 	} else if (!strcmp(method, "audit.show")) {
@@ -400,6 +403,7 @@ void begin(void)
 	rig_last = rig_frames - 1;
 	rig_all_written = false;
 	broker_lease = "none";
+	releasing = NULL;
 	vhsm_log_init("test", false);
 	responder_start();
 }

@@ -33,6 +33,7 @@ extern bool rig_all_written;		/* else one chunk but the first */
 extern json_int_t unconfirmed;		/* what the vault says of engines */
 extern bool broker_silent;		/* it fails, then */
 extern bool vault_broken;		/* it fails, whatever it is asked */
+extern void (*releasing)(void);		/* what happens before it answers */
 extern bool broker_unaware;		/* it knows of no such domain */
 extern const char *broker_lease;	/* what it says of the lease */
 /* Of the latest order: -1 is null. */

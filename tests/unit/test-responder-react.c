@@ -269,6 +269,58 @@ START_TEST(what_is_found_during_a_release_refuses_it)
 }
 END_TEST
 
+static void comes_again(void)
+{
+	domain_runs(6);
+}
+
+/* What was still to be done about it is not done about the next one. */
+START_TEST(a_guest_that_comes_while_it_is_released_is_not_stopped)
+{
+	char code[32];
+	json_t *result;
+
+	policy_is("\"freeze\"");
+	act_hold("freeze", true);
+	tampered();
+	until(acted("freeze"));
+	domain_runs(0);
+	act_hold("freeze", false);
+	until(!web()->reaction);
+	ck_assert(web()->incident.pending & BIT(FREEZE));
+	ck_assert_uint_eq(paused, 1);
+	releasing = comes_again;
+	call("release", json_pack("{s:s}", "domain", "web"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	ck_assert(!web()->incident.open);
+	ck_assert_uint_eq(paused, 1);
+}
+END_TEST
+
+static void goes_away(void)
+{
+	domain_runs(0);
+}
+
+START_TEST(a_release_is_answered_though_the_guest_is_gone_meanwhile)
+{
+	char code[32];
+	json_t *result;
+
+	/* Without an incident or a monitor nothing else keeps the record. */
+	act_is("{\"error\":{\"code\":\"unapproved\",\"message\":\"no\"}}", "");
+	domain_runs(5);
+	until(in_state(VHSM_WATCH_UNAPPROVED));
+	releasing = goes_away;
+	call("release", json_pack("{s:s}", "domain", "web"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	domain_runs(0);
+	ck_assert_ptr_null(web());
+}
+END_TEST
+
 START_TEST(a_reason_is_not_cut_inside_a_character)
 {
 	char code[32], reason[401] = "x";
@@ -448,6 +500,10 @@ static void tests_add(TCase *all)
 	tcase_add_test(all, sinks_are_told_after_a_restart);
 	tcase_add_test(all, engines_that_do_not_confirm_are_asked_again);
 	tcase_add_test(all, what_is_found_during_a_release_refuses_it);
+	tcase_add_test(all,
+		       a_guest_that_comes_while_it_is_released_is_not_stopped);
+	tcase_add_test(all,
+		a_release_is_answered_though_the_guest_is_gone_meanwhile);
 	tcase_add_test(all, a_reason_is_not_cut_inside_a_character);
 	tcase_add_test(all, a_guest_with_an_odd_problem_is_still_listed);
 	tcase_add_test(all, a_name_that_may_mean_two_guests_means_none);
