@@ -201,6 +201,8 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *,
 				      const struct vhsm_domain_seen *,
 				      const struct vhsm_policy *);
 void vhsm_watched_free(struct vhsm_watched *);
+/* It is watched by that policy from now on. */
+void vhsm_watched_obey(struct vhsm_watched *, const struct vhsm_policy *);
 /* An admin starts a watch; as roster.c finds a domain.  0 or -errno with
  * why (VHSM_WHY_LEN). */
 int vhsm_roster_start(struct vhsm_responder *, const char *who,

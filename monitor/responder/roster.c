@@ -132,6 +132,7 @@ static void stays_stopped(struct vhsm_watched *w,
 			  const struct vhsm_domain_seen *seen)
 {
 	w->domain = *seen;
+	vhsm_utf8_mend(w->domain.name);
 	w->stopped = true;
 	w->stopped_domid = 0;
 	vhsm_log(LOG_NOTICE, "%s (ID %u): not watched, for an admin ended it; "
@@ -225,8 +226,7 @@ static bool policy_renew(struct vhsm_watched *w,
 			 name[0] ? why : "its configuration names none now");
 		return true;
 	}
-	w->policy = policy;
-	w->times.sweep_ms = policy.sweep_ms;
+	vhsm_watched_obey(w, &policy);
 	return true;
 }
 
@@ -384,8 +384,7 @@ int vhsm_roster_start(struct vhsm_responder *r, const char *who,
 	}
 	w->by_admin = true;
 	w->mixed = false;
-	w->policy = policy;
-	w->times.sweep_ms = policy.sweep_ms;
+	vhsm_watched_obey(w, &policy);
 	*watched = w;
 	/* One that is watched already goes on, under the new policy: what the
 	 * monitor was told is of the old, so it begins again. */
@@ -405,7 +404,8 @@ int vhsm_roster_stop(struct vhsm_watched *w, char *why)
 		return -EBUSY;
 	}
 	w->by_admin = false;
-	w->stopped = true;
+	/* The domain that runs; the next is that of its configuration. */
+	w->stopped = w->domain.domid != 0;
 	vhsm_watched_step(w, VHSM_GONE, false);
 	vhsm_keys_gate(w, NULL, 0);
 	vhsm_state_save(w->responder);

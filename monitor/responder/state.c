@@ -134,6 +134,8 @@ static int guest_load(struct vhsm_responder *r, const json_t *json,
 		snprintf(policy.name, sizeof(policy.name), "%s", policy_name);
 		policy.sweep_ms = 1000;
 		policy.lease_ms = 5000;
+		policy.throttle_rate = 1;
+		policy.isolate_disks = true;
 	}
 	w = vhsm_watched_new(r, &domain, &policy);
 	if (!w) {

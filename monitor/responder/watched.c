@@ -490,14 +490,26 @@ static void timers_free(struct vhsm_watched *w)
 			event_free(timers[i]);
 }
 
+void vhsm_watched_obey(struct vhsm_watched *w, const struct vhsm_policy *policy)
+{
+	const struct vhsm_responder_conf *conf = &w->responder->conf;
+
+	w->policy = *policy;
+	w->times = (struct vhsm_watch_times){
+		.sweep_ms = policy->sweep_ms,
+		.hang_ms = conf->monitor_hang_ms > 3 * policy->sweep_ms ?
+			conf->monitor_hang_ms : 3 * policy->sweep_ms,
+		.start_ms = conf->monitor_start_ms,
+	};
+}
+
 struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 				      const struct vhsm_domain_seen *domain,
 				      const struct vhsm_policy *policy)
 {
-	const struct vhsm_responder_conf *conf = &responder->conf;
 	struct vhsm_watched *w;
 
-	if (responder->guest_count >= conf->max_guests) {
+	if (responder->guest_count >= responder->conf.max_guests) {
 		errno = EUSERS;
 		return NULL;
 	}
@@ -508,13 +520,7 @@ struct vhsm_watched *vhsm_watched_new(struct vhsm_responder *responder,
 	w->domain = *domain;
 	vhsm_utf8_mend(w->domain.name);
 	w->domain.domid = 0;
-	w->policy = *policy;
-	w->times = (struct vhsm_watch_times){
-		.sweep_ms = policy->sweep_ms,
-		.hang_ms = conf->monitor_hang_ms > 3 * policy->sweep_ms ?
-			conf->monitor_hang_ms : 3 * policy->sweep_ms,
-		.start_ms = conf->monitor_start_ms,
-	};
+	vhsm_watched_obey(w, policy);
 	w->timer = evtimer_new(responder->base, on_timer, w);
 	w->retry = evtimer_new(responder->base, on_retry, w);
 	w->again = evtimer_new(responder->base, on_again, w);

@@ -175,6 +175,28 @@ START_TEST(a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes)
 }
 END_TEST
 
+/* It was ended for no domain, so not for the next. */
+START_TEST(a_watch_that_was_ended_while_nothing_ran_is_that_of_the_configuration)
+{
+	json_t *result;
+
+	to_clean();
+	call("watch.start", json_pack("{s:s,s:s}", "domain", "web", "policy",
+				      "strict"), &result, code);
+	json_decref(result);
+	domain_runs(0);
+	until(in_state(VHSM_WATCH_ABSENT));
+	call("watch.stop", json_pack("{s:s}", "domain", "web"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	domain_runs(6);
+	ck_assert(!web()->stopped);
+	until(in_state(VHSM_WATCH_CONNECTING));
+	until(valid_ms == 0);
+	ck_assert(!gate_unwatched);
+}
+END_TEST
+
 START_TEST(a_stopped_domain_that_is_gone_leaves_nothing)
 {
 	to_clean();
@@ -217,6 +239,64 @@ START_TEST(a_stopped_watch_is_started_again_after_a_restart)
 	json_decref(result);
 	until(in_state(VHSM_WATCH_CONNECTING));
 	until(valid_ms == 0);
+}
+END_TEST
+
+START_TEST(a_stopped_watch_can_be_shown_whatever_the_domain_is_called)
+{
+	struct vhsm_domain_seen seen = { .domid = 5, .uuid = UUID,
+					 .name = "web\xff" };
+	json_t *shown;
+
+	to_clean();
+	stop_watch();
+	restart();
+	vhsm_roster_changed(&seen, 1, &r);
+	ck_assert(web()->stopped);
+	shown = vhsm_watched_json(web());
+	ck_assert_ptr_nonnull(shown);
+	json_decref(shown);
+}
+END_TEST
+
+START_TEST(a_monitor_is_waited_for_as_long_as_the_new_policy_asks)
+{
+	json_t *result;
+
+	write_file("slow.conf", "lease-ms = 5000\nsweep-ms = 1000\n", 0600);
+	to_clean();
+	ck_assert_uint_eq(web()->times.hang_ms, r.conf.monitor_hang_ms);
+	call("watch.start", json_pack("{s:s,s:s}", "domain", "web", "policy",
+				      "slow"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	ck_assert_uint_eq(web()->times.hang_ms, 3000);
+	/* As in the file that a guest finds when it comes again. */
+	write_file("slow.conf", "lease-ms = 5000\nsweep-ms = 500\n", 0600);
+	domain_runs(6);
+	ck_assert_uint_eq(web()->times.hang_ms, 1500);
+}
+END_TEST
+
+START_TEST(a_policy_that_is_gone_at_a_restart_still_slows_down)
+{
+	char path[128];
+	json_t *result;
+
+	to_clean();
+	call("watch.start", json_pack("{s:s,s:s}", "domain", "web", "policy",
+				      "strict"), &result, code);
+	json_decref(result);
+	snprintf(path, sizeof(path), "%s/strict.conf", dir);
+	ck_assert_int_eq(remove(path), 0);
+	restart();
+	domain_runs(5);
+	call("react", json_pack("{s:s,s:s}", "domain", "web", "reaction",
+				"throttle"), &result, code);
+	ck_assert_str_eq(code, "");
+	json_decref(result);
+	/* A rate of 0 is none that the broker takes. */
+	ck_assert_uint_gt(web()->incident.rate, 0);
 }
 END_TEST
 
@@ -271,7 +351,15 @@ int main(void)
 	tcase_add_loop_test(all,
 		a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes,
 		0, 2);
+	tcase_add_test(all,
+	       a_watch_that_was_ended_while_nothing_ran_is_that_of_the_configuration);
 	tcase_add_test(all, a_stopped_domain_that_is_gone_leaves_nothing);
+	tcase_add_test(all,
+		       a_stopped_watch_can_be_shown_whatever_the_domain_is_called);
+	tcase_add_test(all,
+		       a_monitor_is_waited_for_as_long_as_the_new_policy_asks);
+	tcase_add_test(all,
+		       a_policy_that_is_gone_at_a_restart_still_slows_down);
 	tcase_add_test(all,
 		       after_another_boot_of_the_host_the_number_is_anothers);
 	tcase_add_test(all, a_stopped_watch_is_started_again_after_a_restart);
