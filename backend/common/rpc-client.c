@@ -20,27 +20,52 @@
 /* The slowest answer is a large RSA key made by a slow machine. */
 #define ANSWER_S 600
 
-static int explain(char **error, int err, const char *path, const char *what)
+/* What to do about a daemon, by its socket. */
+static const char *hint(int err, const char *path)
 {
-	const char *hint = "";
+	bool responder = strstr(path, "responder");
 
-	if (err == ENOENT || err == ECONNREFUSED)
-		hint = strstr(path, "responder") ?
+	switch (err) {
+	case ENOENT:
+	case ECONNREFUSED:
+		return responder ?
 			"; is vhsm-responder running? (systemctl start "
 			"vhsm-responder)" :
 			"; is vhsmd running? (systemctl start vhsmd)";
-	else if (err == EACCES || err == EPERM)
-		hint = "; only root may use it";
+	case ETIMEDOUT:
+		return responder ?
+			"; vhsm-responder runs but does not answer: see its "
+			"log (journalctl -u vhsm-responder), and if it hangs "
+			"systemctl restart vhsm-responder" :
+			"; vhsmd runs but does not answer: see its log "
+			"(journalctl -u vhsmd), and if it hangs systemctl "
+			"restart vhsmd";
+	case EACCES:
+	case EPERM:
+		return "; only root may use it";
+	default:
+		return "";
+	}
+}
+
+static int explain(char **error, int err, const char *path, const char *what)
+{
 	if (asprintf(error, "%s: %s: %s%s", path, what, strerror(err),
-		     hint) < 0)
+		     hint(err, path)) < 0)
 		*error = NULL;
 	return -err;
 }
 
-static int connect_to(const char *path, char **error)
+/* Of a call on a socket with a time limit. */
+static int failure(void)
+{
+	return errno == EAGAIN ? ETIMEDOUT : errno;
+}
+
+static int connect_to(const char *path, unsigned wait_s, char **error)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval wait = { .tv_sec = ANSWER_S };
+	struct timeval wait = { .tv_sec = wait_s };
 	int room = 2 * VHSM_RPC_MAX;
 	int sock, ret;
 
@@ -54,7 +79,7 @@ static int connect_to(const char *path, char **error)
 	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		ret = explain(error, errno, path, "connect");
+		ret = explain(error, failure(), path, "connect");
 		close(sock);
 		return ret;
 	}
@@ -83,7 +108,7 @@ static int request_send(int sock, const char *text, int fd)
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -failure() : 0;
 }
 
 /* A bad answer is EPROTO; the end of the connection, EPIPE. */
@@ -99,7 +124,7 @@ static int answer_recv(int sock, json_t **answer)
 		len = recv(sock, buf, VHSM_RPC_MAX, MSG_TRUNC);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
-		ret = errno == EAGAIN ? -ETIMEDOUT : -errno;
+		ret = -failure();
 	else if (!len)
 		ret = -EPIPE;
 	else if (len <= VHSM_RPC_MAX)
@@ -130,8 +155,9 @@ static int answer_open(json_t *answer, json_t **result, char **code,
 	return -EREMOTEIO;
 }
 
-int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
-		       int fd, json_t **result, char **code, char **error)
+static int call_within(unsigned wait_s, const char *path, const char *method,
+		       json_t *params, int fd, json_t **result, char **code,
+		       char **error)
 {
 	json_t *request, *answer = NULL;
 	char *text = NULL;
@@ -147,7 +173,7 @@ int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
 		explain(error, ENOMEM, path, method);
 		goto out;
 	}
-	ret = sock = connect_to(path, error);
+	ret = sock = connect_to(path, wait_s, error);
 	if (sock < 0)
 		goto out;
 	ret = request_send(sock, text, fd);
@@ -164,4 +190,18 @@ out:
 	json_decref(request);
 	free(text);
 	return ret;
+}
+
+int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
+		       int fd, json_t **result, char **code, char **error)
+{
+	return call_within(ANSWER_S, path, method, params, fd, result, code,
+			   error);
+}
+
+int vhsm_rpc_query_sync(const char *path, const char *method, json_t *params,
+			json_t **result, char **code, char **error)
+{
+	return call_within(VHSM_RPC_QUERY_S, path, method, params, -1, result,
+			   code, error);
 }

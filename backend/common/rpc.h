@@ -67,4 +67,10 @@ int vhsm_rpc_listen(const char *path);
 int vhsm_rpc_call_sync(const char *path, const char *method, json_t *params,
 		       int fd, json_t **result, char **code, char **error);
 
+/* The same of what is answered at once, such as a status: a daemon that has
+ * not within VHSM_RPC_QUERY_S seconds is given up, -ETIMEDOUT. */
+#define VHSM_RPC_QUERY_S	5u
+int vhsm_rpc_query_sync(const char *path, const char *method, json_t *params,
+			json_t **result, char **code, char **error);
+
 #endif /* VHSM_RPC_H */

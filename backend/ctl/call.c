@@ -3,6 +3,7 @@
 
 #include "ctl.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,30 @@
 
 #define PAGES_MAX 100000		/* a daemon that never ends a list */
 
-/* quiet: that the daemon cannot be reached is not told. */
+/* What daemons answer from memory, and a person waits for. */
+static bool is_query(const char *method)
+{
+	static const char *const queries[] = {
+		"status", "vault.status", "device.list", "watch.list",
+	};
+
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
+		if (!strcmp(method, queries[i]))
+			return true;
+	return false;
+}
+
+/* Nobody listened, or whoever did has ended meanwhile. */
+static bool is_down(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -EPIPE ||
+		err == -ECONNRESET;
+}
+
+/* may_be_down: that the daemon does not run is no failure. */
 static enum ctl_exit call(const struct ctl_args *args, enum ctl_daemon daemon,
 			  const char *method, json_t *params, int fd,
-			  bool quiet, json_t **result)
+			  bool may_be_down, json_t **result)
 {
 	static const char *const sockets[] = {
 		[CTL_BROKER] = "vhsmd.sock", [CTL_VAULT] = "vault.sock",
@@ -24,15 +45,19 @@ static enum ctl_exit call(const struct ctl_args *args, enum ctl_daemon daemon,
 	};
 	char path[PATH_MAX], *code, *error;
 	enum ctl_exit ret = CTL_OK;
+	int err;
 
 	snprintf(path, sizeof(path), "%s/%s",
 		 args->run_dir ? args->run_dir : RUNDIR "/vhsm",
 		 sockets[daemon]);
-	if (vhsm_rpc_call_sync(path, method, params, fd, result, &code,
-			       &error)) {
-		if (code || !quiet)
-			fprintf(stderr, "vhsmctl: %s\n",
-				error ? error : "out of memory");
+	err = is_query(method) ?
+		vhsm_rpc_query_sync(path, method, params, result, &code,
+				    &error) :
+		vhsm_rpc_call_sync(path, method, params, fd, result, &code,
+				   &error);
+	if (err && !(may_be_down && is_down(err))) {
+		fprintf(stderr, "vhsmctl: %s\n",
+			error ? error : "out of memory");
 		ret = code ? CTL_FAILED : CTL_UNREACHABLE;
 	}
 	free(code);

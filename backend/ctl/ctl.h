@@ -100,7 +100,7 @@ enum ctl_exit ctl_call(const struct ctl_args *args, enum ctl_daemon daemon,
 enum ctl_exit ctl_call_fd(const struct ctl_args *args, enum ctl_daemon daemon,
 			  const char *method, json_t *params, int fd,
 			  json_t **result);
-/* Of a daemon that need not run: CTL_UNREACHABLE is not told. */
+/* Of a daemon that need not run: CTL_OK with a NULL *result if it does not. */
 enum ctl_exit ctl_call_if_up(const struct ctl_args *args,
 			     enum ctl_daemon daemon, const char *method,
 			     json_t *params, json_t **result);

@@ -33,14 +33,19 @@ static void reasons_print(const json_t *devices)
 	}
 }
 
-/* responder: NULL, it does not run. */
+/* responder: null, it does not run; or "error", it does not answer. */
 static void responder_print(const json_t *responder)
 {
 	json_int_t alerts = ctl_int(responder, "open_alerts");
 
-	if (!responder) {
+	if (json_is_null(responder)) {
 		puts("responder NOT RUNNING: no guest is watched, and leases "
 		     "run out (systemctl start vhsm-responder)");
+		return;
+	}
+	if (ctl_text(responder, "error")[0]) {
+		puts("responder NO ANSWER: no guest may be watched, and leases "
+		     "run out (journalctl -u vhsm-responder)");
 		return;
 	}
 	printf("responder %" JSON_INTEGER_FORMAT " guests watched by %"
@@ -82,7 +87,7 @@ static void status_print(const json_t *status)
 	       " died\n", ctl_int(status, "engines"),
 	       ctl_int(status, "engine_starts"),
 	       ctl_int(status, "engine_deaths"));
-	responder_print(json_is_null(responder) ? NULL : responder);
+	responder_print(responder);
 	if (!json_array_size(devices)) {
 		puts("devices   none");
 		return;
@@ -111,8 +116,11 @@ static enum ctl_exit gates_add(const struct ctl_args *args, bool ready,
 	return CTL_OK;
 }
 
-/* Adds to the broker's status its "devices" and the "responder", null where it
- * does not run: that is no error, for not every host watches its guests. */
+/*
+ * Adds to the broker's status its "devices" and the "responder": null where it
+ * does not run, which is no error, for not every host watches its guests; or
+ * {"error"}.
+ */
 static enum ctl_exit others_add(const struct ctl_args *args, bool ready,
 				json_t *status)
 {
@@ -127,9 +135,12 @@ static enum ctl_exit others_add(const struct ctl_args *args, bool ready,
 	json_object_set_new(status, "devices", devices);
 	asked = ctl_call_if_up(args, CTL_RESPONDER, "status", json_object(),
 			       &responder);
-	json_object_set_new(status, "responder", asked ? json_null() :
-			    responder);
-	return ret ? ret : asked == CTL_UNREACHABLE ? CTL_OK : asked;
+	if (asked)
+		responder = json_pack("{s:s}", "error", asked == CTL_UNREACHABLE
+				      ? "no-answer" : "failed");
+	json_object_set_new(status, "responder",
+			    responder ? responder : json_null());
+	return ret ? ret : asked;
 }
 
 static enum ctl_exit status(const struct ctl_args *args)
@@ -258,7 +269,8 @@ const struct ctl_command ctl_status_commands[] = {
 	  "status [--json]\n\n"
 	  "Prints how vhsmd, its vault and its devices are, and whether\n"
 	  "vhsm-responder runs and has open alerts.  Fails if the vault is\n"
-	  "not ready.\n", status },
+	  "not ready, or if one of them has not answered within 5 s.\n",
+	  status },
 	{ "top", NULL, " once json interval ", NULL,
 	  "top [--once] [--interval S] [--json]\n\n"
 	  "Prints what the devices have served, every 2 s or as said, or\n"

@@ -236,6 +236,30 @@ status_tells_of_the_responder() {
 	rm "$DIR/run/responder.sock"
 }
 
+# It has a socket, and takes no call from it.
+status_does_not_wait_for_a_responder_that_hangs() {
+	local start=$SECONDS
+	python3 - "$DIR/run/responder.sock" <<'X' &
+import signal, socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(sys.argv[1])
+listener.listen(4)
+signal.pause()
+X
+	PLAYER=$!
+	within 10 test -S "$DIR/run/responder.sock"
+	ctl status > "$DIR/status" 2> "$DIR/status.err" && return 1
+	[ $? = 3 ]
+	[ $((SECONDS - start)) -lt 30 ]
+	grep '^responder NO ANSWER' "$DIR/status"
+	grep '^vault  *ready' "$DIR/status"
+	grep 'vhsm-responder runs but does not answer.*systemctl restart' \
+		"$DIR/status.err"
+	fails 3 'does not answer' ctl monitor list
+	kill $PLAYER
+	rm "$DIR/run/responder.sock"
+}
+
 policy() {
 	printf '%s\n' "$2" > "$DIR/monitor.d/$1.conf"
 }
@@ -301,6 +325,7 @@ for case in a_guest_nobody_watches_has_all_and_no_lease \
 	a_lease_that_is_not_renewed_runs_out_by_itself \
 	nothing_asked_for_after_the_order_is_answered \
 	status_says_what_is_restricted status_tells_of_the_responder \
+	status_does_not_wait_for_a_responder_that_hangs \
 	revocation_in_the_vault_is_confirmed; do
 	behaviour $case
 done

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rpc.h"
@@ -101,16 +102,21 @@ static void server_stop(void)
 	unlink(path);
 }
 
-static int client(void)
+static int client_of(const char *where)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct timeval wait = { .tv_sec = 10 };
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", where);
 	ck_assert_int_eq(connect(sock, (void *)&addr, sizeof(addr)), 0);
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	return sock;
+}
+
+static int client(void)
+{
+	return client_of(path);
 }
 
 static void say(int sock, const char *text)
@@ -216,6 +222,49 @@ START_TEST(a_daemon_that_is_not_there_is_told_from_an_error)
 	ck_assert_ptr_null(code);
 	ck_assert_ptr_nonnull(strstr(error, "is vhsmd running"));
 	free(error);
+}
+END_TEST
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void given_up(const char *where, const char *naming)
+{
+	double start = seconds();
+	json_t *result;
+	char *code, *error;
+
+	ck_assert_int_eq(vhsm_rpc_query_sync(where, "hold", NULL, &result,
+					     &code, &error), -ETIMEDOUT);
+	ck_assert(seconds() - start < VHSM_RPC_QUERY_S + 5);
+	ck_assert_ptr_null(result);
+	ck_assert_ptr_null(code);
+	ck_assert_msg(strstr(error, naming) && strstr(error, "restart"),
+		      "%s", error);
+	free(error);
+}
+
+START_TEST(a_query_of_a_daemon_that_hangs_is_given_up)
+{
+	char hung[80];
+	int fd, other;
+
+	given_up(path, "vhsmd runs but does not answer");
+	/* Nor is one waited for that takes no connection. */
+	snprintf(hung, sizeof(hung), "%s-responder", path);
+	fd = vhsm_rpc_listen(hung);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(listen(fd, 0), 0);
+	other = client_of(hung);
+	given_up(hung, "vhsm-responder runs but does not answer");
+	close(other);
+	close(fd);
+	unlink(hung);
 }
 END_TEST
 
@@ -376,6 +425,7 @@ int main(void)
 	tcase_add_test(tests, a_descriptor_goes_with_a_call);
 	tcase_add_test(tests, a_result_too_long_for_a_packet_is_an_error);
 	tcase_add_test(tests, a_daemon_that_is_not_there_is_told_from_an_error);
+	tcase_add_test(tests, a_query_of_a_daemon_that_hangs_is_given_up);
 	tcase_add_loop_test(tests,
 		a_malformed_packet_is_answered_and_the_connection_goes_on, 0,
 		sizeof(malformed) / sizeof(malformed[0]));
