@@ -31,6 +31,7 @@
 #define CALLS_MAX	4u		/* unanswered, or answers unread */
 #define IDLE_S		120
 #define METHOD_MAX	64u
+#define PAGE_ROOM	(VHSM_RPC_MAX - 4096u)	/* the rest is what is around it */
 #define FDS_ROOM	4u		/* to take, and close, unwanted ones */
 
 struct answer {
@@ -240,6 +241,19 @@ void vhsm_rpc_error(struct vhsm_rpc_call *call, const char *code,
 	}
 	json_decref(text);
 	call_answer(call, error_object(code, message));
+}
+
+bool vhsm_rpc_page_add(json_t *page, json_t *entry, size_t *bytes)
+{
+	size_t len = json_dumpb(entry, NULL, 0, JSON_COMPACT) + 1;
+
+	if (json_array_size(page) && *bytes + len > PAGE_ROOM) {
+		json_decref(entry);
+		return false;
+	}
+	*bytes += len;
+	json_array_append_new(page, entry);
+	return true;
 }
 
 unsigned vhsm_rpc_caller_uid(const struct vhsm_rpc_call *call)

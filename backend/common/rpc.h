@@ -18,6 +18,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define VHSM_RPC_MAX 131072u
@@ -45,6 +46,12 @@ void vhsm_rpc_result(struct vhsm_rpc_call *, json_t *result);
 void vhsm_rpc_error(struct vhsm_rpc_call *, const char *code,
 		    const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/*
+ * One more entry (stolen) of a list that comes in pages, where entries may be
+ * long.  false, and it is not taken, when the page would not fit an answer any
+ * more; the first always is.  *bytes: of the page so far, 0 at first.
+ */
+bool vhsm_rpc_page_add(json_t *page, json_t *entry, size_t *bytes);
 /* The uid of the caller; UINT_MAX if there is none. */
 unsigned vhsm_rpc_caller_uid(const struct vhsm_rpc_call *);
 

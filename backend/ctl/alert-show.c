@@ -153,7 +153,7 @@ static const struct step {
 	{ "module-unapproved", "vhsmctl baseline approve --domain @ NAME",
 	  "and to revoke the old one:" },
 	{ "module-unapproved", "vhsmctl baseline revoke --domain @ OLD",
-	  "counts from the guest's next boot" },
+	  "counts from the next sweep" },
 	{ "secret-leak", "vhsmctl key revoke --domain @ KEY",
 	  "who is in the guest has this key: replace it" },
 	{ "yara", "vhsmctl react --domain @ freeze",

@@ -175,9 +175,10 @@ static void do_list(struct vhsm_responder *r, struct vhsm_rpc_call *call,
 							      "after"));
 	const struct vhsm_watched *w = next_after(r, after ? after : "");
 	json_t *guests = json_array();
+	size_t bytes = 0;
 
-	for (unsigned i = 0; w && i < PAGE_GUESTS; i++) {
-		json_array_append_new(guests, vhsm_watched_json(w));
+	for (unsigned i = 0; w && i < PAGE_GUESTS &&
+	     vhsm_rpc_page_add(guests, vhsm_watched_json(w), &bytes); i++) {
 		after = w->domain.uuid;
 		w = next_after(r, after);
 	}

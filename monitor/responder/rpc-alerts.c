@@ -12,8 +12,7 @@
 #include "alert-json.h"
 #include "evidence.h"
 
-/* Alerts of one answer: the longest has some 8 KiB, an answer 128. */
-#define PAGE 8u
+#define PAGE 8u				/* alerts of one answer, at most */
 #define NOTE_MAX 400u
 
 static const char *text_of(const json_t *params, const char *name)
@@ -39,7 +38,7 @@ static void list(const struct vhsm_rpc_alerts *of, struct vhsm_rpc_call *call,
 	const char *domain = text_of(params, "domain");
 	bool open = json_is_true(json_object_get(params, "open"));
 	json_t *all, *page, *alert, *next = json_null();
-	size_t i;
+	size_t i, bytes = 0;
 
 	if (after && (!json_is_integer(after) || json_integer_value(after) < 0)) {
 		vhsm_rpc_error(call, "bad-request",
@@ -52,12 +51,12 @@ static void list(const struct vhsm_rpc_alerts *of, struct vhsm_rpc_call *call,
 	json_array_foreach(all, i, alert) {
 		if (!is_of(alert, domain))
 			continue;
-		if (json_array_size(page) == PAGE) {
-			next = json_integer(vhsm_alert_sequence(
-				json_array_get(page, PAGE - 1)));
-			break;
-		}
-		json_array_append(page, alert);
+		if (json_array_size(page) < PAGE &&
+		    vhsm_rpc_page_add(page, json_incref(alert), &bytes))
+			continue;
+		next = json_integer(vhsm_alert_sequence(json_array_get(page,
+			json_array_size(page) - 1)));
+		break;
 	}
 	json_decref(all);
 	vhsm_rpc_result(call, json_pack("{s:o, s:o}", "alerts", page, "next",

@@ -259,6 +259,47 @@ START_TEST(status_counts_guests_incidents_and_alerts)
 }
 END_TEST
 
+/* Of each there is so much to say that not all fits a packet. */
+static void many_isolated(void)
+{
+	static const char *const uuids[] = { UUID, OTHER, THIRD, FOURTH };
+	const struct vhsm_policy policy = { .name = "strict" };
+	struct vhsm_domain_seen domain = { .name = "guest" };
+	static char disk[50001];
+	struct vhsm_watched *w;
+
+	memset(disk, 'd', sizeof(disk) - 1);
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(domain.uuid, sizeof(domain.uuid), "%s", uuids[i]);
+		w = vhsm_watched_new(&r, &domain, &policy);
+		ck_assert_ptr_nonnull(w);
+		w->incident.open = true;
+		w->incident.isolated = json_pack("{s:[s]}", "disks", disk);
+	}
+}
+
+START_TEST(guests_are_listed_however_much_there_is_to_say_of_them)
+{
+	json_t *result, *guests, *next = json_string("");
+	char code[32];
+	size_t count = 0;
+
+	many_isolated();
+	while (json_is_string(next)) {
+		call("watch.list", json_pack("{s:o}", "after", next), &result,
+		     code);
+		ck_assert_str_eq(code, "");
+		guests = json_object_get(result, "guests");
+		ck_assert_uint_gt(json_array_size(guests), 0);
+		count += json_array_size(guests);
+		next = json_incref(json_object_get(result, "next"));
+		json_decref(result);
+	}
+	json_decref(next);
+	ck_assert_uint_eq(count, 4);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("responder-says");
@@ -278,6 +319,8 @@ int main(void)
 	tcase_add_loop_test(all, evidence_says_what_the_gate_did, 0,
 			    sizeof(gates_of) / sizeof(gates_of[0]));
 	tcase_add_test(all, status_counts_guests_incidents_and_alerts);
+	tcase_add_test(all,
+		       guests_are_listed_however_much_there_is_to_say_of_them);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
