@@ -60,6 +60,10 @@ static enum ctl_exit list(const struct ctl_args *args)
 	json_array_foreach(guests, i, guest)
 		lease_add(guest);
 	ctl_table_print(columns, sizeof(columns) / sizeof(columns[0]), guests);
+	json_array_foreach(guests, i, guest)
+		if (ctl_text(guest, "problem")[0])
+			printf("%s: %s\n", ctl_text(guest, "domain"),
+			       ctl_text(guest, "problem"));
 	json_decref(guests);
 	return CTL_OK;
 }
@@ -258,7 +262,8 @@ const struct ctl_command ctl_monitor_commands[] = {
 	{ "monitor", "list", " json ", NULL,
 	  "monitor list [--json]\n\n"
 	  "Lists the guests that are watched, how far their monitors are, and\n"
-	  "whether their keys answer.\n", list },
+	  "whether their keys answer; then, of each that has one, its problem.\n",
+	  list },
 	{ "monitor", "show", " domain json ", NULL,
 	  "monitor show --domain DOMAIN [--json]\n\n"
 	  "Prints one of them: its last sweep, check by check, and its open\n"

@@ -19,6 +19,8 @@
 #define BROKER_MS	5000u
 #define VAULT_MS	30000u
 #define AGAIN_S		2
+#define AGAIN_MAX_S	60		/* of engines that do not confirm */
+#define UNCONFIRMED_MAX	5		/* then it is an error */
 
 struct asked {
 	struct vhsm_responder *responder;
@@ -101,6 +103,41 @@ static void again_later(struct vhsm_watched *w)
 	const struct timeval wait = { .tv_sec = AGAIN_S };
 
 	event_add(w->again, &wait);
+}
+
+/* The vault's engines did not confirm: each time twice as long, for while one
+ * is waited for nothing can be released. */
+static void vault_later(struct vhsm_watched *w)
+{
+	unsigned doublings = w->unconfirmed < 6 ? w->unconfirmed - 1 : 5;
+	unsigned wait_s = AGAIN_S << doublings;
+
+	if (wait_s > AGAIN_MAX_S)
+		wait_s = AGAIN_MAX_S;
+	w->vault_after_ms = vhsm_now_ms() + wait_s * UINT64_C(1000);
+}
+
+static void vault_due(struct vhsm_watched *w)
+{
+	uint64_t now = vhsm_now_ms(), left;
+	struct timeval wait;
+
+	if (now >= w->vault_after_ms) {
+		vhsm_keys_revoke(w, w->incident.uid);
+		return;
+	}
+	left = w->vault_after_ms - now;
+	wait = (struct timeval){ left / 1000, left % 1000 * 1000 + 999 };
+	/* What comes sooner asks here as well. */
+	if (!event_pending(w->again, EV_TIMEOUT, NULL))
+		event_add(w->again, &wait);
+}
+
+void vhsm_keys_untold(struct vhsm_watched *w)
+{
+	w->vault_told = false;
+	w->unconfirmed = 0;
+	w->vault_after_ms = 0;
 }
 
 static bool lease_is_shut(json_t *result)
@@ -203,10 +240,11 @@ void vhsm_keys_gate(struct vhsm_watched *w, const char *uid,
 	gate_tell(w, &gate, on_gate, asked);
 	/* What a release is undoing is done again once it is refused. */
 	if (gate.level == VHSM_GATE_REVOKED && !w->vault_told && !w->releaser)
-		vhsm_keys_revoke(w, w->incident.uid);
+		vault_due(w);
 }
 
-/* Said at first, when more is tried, and when it is mended; not each time. */
+/* Said at first, when it becomes an error, and when it is mended; not each
+ * time. */
 static void revoked_tell(struct vhsm_watched *w, const char *uid,
 			 json_t *result)
 {
@@ -224,6 +262,13 @@ static void revoked_tell(struct vhsm_watched *w, const char *uid,
 			"%lld keys withheld by the vault, but engines did not "
 			"confirm %lld of them; they are asked again",
 			(long long)keys, (long long)left);
+	else if (w->unconfirmed == UNCONFIRMED_MAX)
+		vhsm_log(LOG_ERR, "%s (ID %u): engines did not confirm that "
+			 "they zeroised %lld of its keys, asked %u times, and "
+			 "are asked on; the gate refuses the keys' use: detach "
+			 "its devices, or restart vhsmd, which ends them",
+			 w->domain.name, w->domain.domid, (long long)left,
+			 w->unconfirmed);
 }
 
 static void on_revoked(void *arg, json_t *result, const char *code,
@@ -240,12 +285,17 @@ static void on_revoked(void *arg, json_t *result, const char *code,
 	/* A guest without a unit has no keys. */
 	w->vault_told = (result && confirmed) ||
 		(code && !strcmp(code, "not-found"));
-	w->unconfirmed = result && !confirmed ? w->unconfirmed + 1 : 0;
+	if (w->vault_told)
+		w->unconfirmed = 0;
+	else if (result)
+		w->unconfirmed++;
 	if (result)
 		revoked_tell(w, uid, result);
 	else if (!w->vault_told)
 		vhsm_watched_problem(w, "the vault, which is told again: %s",
 				     error);
+	if (!w->vault_told && result)
+		vault_later(w);
 	if (!w->vault_told)
 		again_later(w);
 	vhsm_reactions_pump(w);

@@ -98,6 +98,21 @@ static const char *state_name(const struct vhsm_watched *w)
 	return vhsm_watch_state_name(w->watch.state);
 }
 
+/* What an admin is to know, the worst of it. */
+static json_t *problem_json(const struct vhsm_watched *w)
+{
+	if (w->unconfirmed)
+		return json_sprintf("the gate refuses the use of its keys, but "
+				    "engines have not confirmed that they "
+				    "zeroised them, asked %u times: detach its "
+				    "devices, or restart vhsmd, which ends "
+				    "them", w->unconfirmed);
+	if (w->problem[0] || !w->lease_refused)
+		return json_string(w->problem);
+	return json_string("a device's monitor= demands a lease, and this "
+			   "policy gives none: its keys stay shut");
+}
+
 json_t *vhsm_watched_json(const struct vhsm_watched *w)
 {
 	struct vhsm_key_gate gate;
@@ -106,7 +121,7 @@ json_t *vhsm_watched_json(const struct vhsm_watched *w)
 	if (w->stopped)
 		gate = (struct vhsm_key_gate){ .reason = "not watched" };
 	return json_pack("{s:s,s:s,s:o,s:s,s:b,s:s,s:s,s:o,s:s,s:o,s:s,s:s,"
-			 "s:I,s:s,s:o,s:o}",
+			 "s:I,s:o,s:o,s:o}",
 			 "uuid", w->domain.uuid, "domain", w->domain.name,
 			 "domid", w->domain.domid ?
 				json_integer(w->domain.domid) : json_null(),
@@ -120,10 +135,7 @@ json_t *vhsm_watched_json(const struct vhsm_watched *w)
 			 "reason", gate.reason,
 			 "kernel", w->monitor.kernel.release,
 			 "restarts", (json_int_t)w->watch.restarts,
-			 "problem", w->problem[0] || !w->lease_refused ?
-				w->problem : "a device's monitor= demands a "
-				"lease, and this policy gives none: its keys "
-				"stay shut",
+			 "problem", problem_json(w),
 			 "verdict", verdict_json(w),
 			 "incident", w->incident.open ?
 				vhsm_incident_encode(&w->incident) :

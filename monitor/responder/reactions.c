@@ -36,8 +36,7 @@ void vhsm_incident_open(struct vhsm_watched *w, const char *uid,
 	if (!uid[0] && getrandom(random, sizeof(random), 0) > 0)
 		vhsm_uuid_format(random, incident->uid);
 	w->bundled = false;
-	w->vault_told = false;
-	w->unconfirmed = 0;
+	vhsm_keys_untold(w);
 }
 
 void vhsm_reactions_acted(struct vhsm_watched *w, const char *uid,

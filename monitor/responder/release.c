@@ -104,7 +104,7 @@ static void vault_release(struct vhsm_watched *w)
 		refuse(w, "the vault", strerror(ENOMEM));
 		return;
 	}
-	w->vault_told = false;
+	vhsm_keys_untold(w);
 	vhsm_rpc_async_call(w->responder->vault, "guest.release",
 			    json_pack("{s:s,s:s}", "uuid", w->domain.uuid,
 				      "reason", w->release_reason), -1,

@@ -176,6 +176,7 @@ struct vhsm_watched {
 					 * confirmed it */
 	unsigned unconfirmed;		/* answers of the vault that they did
 					 * not */
+	uint64_t vault_after_ms;	/* it is asked again then */
 	struct event *again;		/* tell them again */
 	char unnotified[VHSM_NOTIFY_MAX][VHSM_ALERT_UID_LEN];
 	unsigned unnotified_count;
@@ -333,6 +334,8 @@ void vhsm_keys_gate(struct vhsm_watched *, const char *uid,
 		    uint32_t reactions);
 /* Tells the vault of a revocation, until it has heard. */
 void vhsm_keys_revoke(struct vhsm_watched *, const char *uid);
+/* What the vault was told counts no more. */
+void vhsm_keys_untold(struct vhsm_watched *);
 /* The broker is there again and has forgotten. */
 vhsm_rpc_connected vhsm_keys_again;
 

@@ -210,16 +210,17 @@ X
 	wait
 }
 
-# A responder that answers one call, as rpc.h has it, with a result.
+# responder_plays RESULT [METHOD]: a responder that answers one call, as rpc.h
+# has it.
 responder_plays() {
-	python3 - "$DIR/run/responder.sock" "$1" <<'X' &
+	python3 - "$DIR/run/responder.sock" "$1" "${2:-status}" <<'X' &
 import json, socket, sys
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 listener.bind(sys.argv[1])
 listener.listen(1)
 peer = listener.accept()[0]
 call = json.loads(peer.recv(4096))
-assert call["method"] == "status", call
+assert call["method"] == sys.argv[3], call
 answer = {"id": call["id"], "result": json.loads(sys.argv[2])}
 peer.send(json.dumps(answer).encode())
 X
@@ -234,6 +235,13 @@ status_tells_of_the_responder() {
 	ctl status | grep '^responder 2 .* 1 mon.* 1 incidents, 3 open alerts'
 	wait $PLAYER
 	rm "$DIR/run/responder.sock"
+	responder_plays '{"guests": [{"domain": "db", "problem": ""},
+		{"domain": "web", "problem": "its keys"}]}' watch.list
+	ctl monitor list > "$DIR/list"
+	wait $PLAYER
+	rm "$DIR/run/responder.sock"
+	[ "$(tail -n 1 "$DIR/list")" = 'web: its keys' ]
+	[ "$(wc -l < "$DIR/list")" = 4 ]
 }
 
 # It has a socket, and takes no call from it.

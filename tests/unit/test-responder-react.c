@@ -222,18 +222,85 @@ START_TEST(sinks_are_told_after_a_restart)
 }
 END_TEST
 
+static bool problem_has(const char *text)
+{
+	char code[32];
+	json_t *result;
+	bool has;
+
+	call("watch.list", json_object(), &result, code);
+	has = strstr(json_string_value(json_object_get(json_array_get(
+		json_object_get(result, "guests"), 0), "problem")), text);
+	json_decref(result);
+	return has;
+}
+
 START_TEST(engines_that_do_not_confirm_are_asked_again)
 {
+	uint64_t first;
+
 	unconfirmed = 1;
 	tampered();
-	until(revokes >= 2);
+	until(revokes == 1);
+	first = vhsm_now_ms();
+	until(problem_has("engines have not confirmed"));
+	until(revokes == 2);
+	/* Not with every sweep, that is every 100 ms. */
+	ck_assert_uint_ge(vhsm_now_ms() - first, 1900);
 	ck_assert(!web()->vault_told);
 	ck_assert_uint_eq(alert_count("engines did not confirm 1"), 1);
 	ck_assert_uint_eq(alert_count("zeroised in"), 0);
 	unconfirmed = 0;
 	until(web()->vault_told);
+	ck_assert(!problem_has("engines"));
 	ck_assert_uint_eq(alert_count("4 keys withheld by the vault, zeroised"),
 			  1);
+}
+END_TEST
+
+/* What is logged goes to a file from now on; the process is this test's own. */
+static void log_keep(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	ck_assert_ptr_nonnull(freopen(path, "w", stderr));
+}
+
+static unsigned log_count(const char *text)
+{
+	char path[128], line[1024];
+	unsigned count = 0;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	log = fopen(path, "r");
+	ck_assert_ptr_nonnull(log);
+	while (fgets(line, sizeof(line), log))
+		count += strstr(line, text) != NULL;
+	fclose(log);
+	return count;
+}
+
+/* Never asked more often than once a minute, and an admin is told. */
+START_TEST(engines_that_never_confirm_are_asked_ever_less_often)
+{
+	static const unsigned waits[] = { 2, 4, 8, 16, 32, 60, 60 };
+	int64_t due;
+
+	unconfirmed = 1;
+	log_keep();
+	tampered();
+	for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		until(revokes == i + 1 && !web()->vault_busy);
+		due = (int64_t)(web()->vault_after_ms - vhsm_now_ms());
+		ck_assert_int_le(due, waits[i] * 1000);
+		ck_assert_int_gt(due, waits[i] * 1000 - 1000);
+		ck_assert_uint_eq(log_count("asked 5 times"), i >= 4);
+		/* The time has come. */
+		web()->vault_after_ms = 0;
+	}
+	ck_assert(problem_has("asked 7 times"));
 }
 END_TEST
 
@@ -500,6 +567,8 @@ static void tests_add(TCase *all)
 	tcase_add_test(all, sinks_do_not_wait_for_a_memory_image);
 	tcase_add_test(all, sinks_are_told_after_a_restart);
 	tcase_add_test(all, engines_that_do_not_confirm_are_asked_again);
+	tcase_add_test(all,
+		       engines_that_never_confirm_are_asked_ever_less_often);
 	tcase_add_test(all, what_is_found_during_a_release_refuses_it);
 	tcase_add_test(all,
 		       a_guest_that_comes_while_it_is_released_is_not_stopped);
