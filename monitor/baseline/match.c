@@ -209,7 +209,6 @@ int baseline_boot_check(const json_t *manifest, const char *name,
 	return baseline_fail(why, -EINVAL, "not booted as %s: %s", name, text);
 }
 
-/* 0 with what was found, or -errno with why; *nearest is the caller's. */
 int vhsm_baseline_still(const char *folder, const char *digest, char *why)
 {
 	char dir[PATH_MAX], is[BASELINE_HEX_LEN], *name;
@@ -231,6 +230,7 @@ int vhsm_baseline_still(const char *folder, const char *digest, char *why)
 		"changed since it was found to be approved", name) : 0;
 }
 
+/* 0 with what was found, or -errno with why; *nearest is the caller's. */
 static int find(const char *dir, const char *uuid,
 		const struct vhsm_boot *boot, struct nearest *nearest,
 		char *why)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Isolating a guest and giving its devices back, over a toolstack of our own
- * that keeps a list of network devices and a disk.  Of the bridges there may be, "lo" is
- * one, for it is there on every machine.
+ * Isolating a guest and giving its devices back, and destroying one, over a
+ * toolstack of our own that keeps a list of network devices and a disk.  Of the
+ * bridges there may be, "lo" is one, for it is there on every machine.
  */
 #include <config.h>
 
@@ -274,13 +274,57 @@ int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev,
 	return disk_plugged ? 0 : ERROR_INVAL;
 }
 
-int libxl_domain_destroy(libxl_ctx *ctx, uint32_t domid,
+/* The domain: how often it was paused, and how it is. */
+static int pauses;
+static bool ends, destroyed, destroy_fails;
+
+int libxl_domain_pause(libxl_ctx *ctx, uint32_t domid,
+		       const libxl_asyncop_how *how)
+{
+	(void)ctx;
+	(void)domid;
+	(void)how;
+	pauses++;
+	return 0;
+}
+
+int libxl_domain_unpause(libxl_ctx *ctx, uint32_t domid,
 			 const libxl_asyncop_how *how)
 {
 	(void)ctx;
 	(void)domid;
 	(void)how;
-	return ERROR_INVAL;
+	pauses--;
+	return 0;
+}
+
+void libxl_dominfo_init(libxl_dominfo *info)
+{
+	memset(info, 0, sizeof(*info));
+}
+
+void libxl_dominfo_dispose(libxl_dominfo *info)
+{
+	(void)info;
+}
+
+int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+{
+	(void)ctx;
+	ck_assert_uint_eq(domid, 5);
+	info->shutdown = ends;
+	return 0;
+}
+
+int libxl_domain_destroy(libxl_ctx *ctx, uint32_t domid,
+			 const libxl_asyncop_how *how)
+{
+	(void)ctx;
+	(void)how;
+	ck_assert_uint_eq(domid, 5);
+	ck_assert_int_eq(pauses, 1);
+	destroyed = !destroy_fails;
+	return destroy_fails ? ERROR_FAIL : 0;
 }
 
 /* --- vhsm-act's main --- */
@@ -322,6 +366,8 @@ static void begin(void)
 	memset(nics, 0, sizeof(nics));
 	memset(&act, 0, sizeof(act));
 	add_fails = add_leaves_half = disk_plugged = false;
+	pauses = 0;
+	ends = destroyed = destroy_fails = false;
 	for (int i = 0; i < 2; i++) {
 		nics[i].plugged = true;
 		nics[i].devid = i;
@@ -474,6 +520,29 @@ START_TEST(a_disk_comes_back_in_its_format_and_by_its_script)
 }
 END_TEST
 
+START_TEST(whether_it_was_running_is_told_of_a_domain_that_is_destroyed)
+{
+	ends = _i;
+	act.params = json_pack("{s:i}", "domid", 5);
+	ck_assert_int_eq(vhsm_act_destroy(&act), 0);
+	ck_assert(destroyed);
+	ck_assert(json_is_true(json_object_get(act.result, "ran")) == !_i);
+}
+END_TEST
+
+/* However often it is tried, a release has nothing of it to undo. */
+START_TEST(a_domain_that_cannot_be_destroyed_runs_on)
+{
+	destroy_fails = true;
+	act.params = json_pack("{s:i}", "domid", 5);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(vhsm_act_destroy(&act), -1);
+		ck_assert_ptr_nonnull(strstr(act.why, "cannot be destroyed"));
+		ck_assert_int_eq(pauses, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("isolate");
@@ -494,6 +563,10 @@ int main(void)
 	tcase_add_loop_test(all, what_cannot_be_plugged_stays_unplugged, 0, 2);
 	tcase_add_test(all,
 		       a_script_that_routes_does_not_plug_to_the_quarantine);
+	tcase_add_loop_test(all,
+		whether_it_was_running_is_told_of_a_domain_that_is_destroyed,
+		0, 2);
+	tcase_add_test(all, a_domain_that_cannot_be_destroyed_runs_on);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -10,14 +10,12 @@
 
 #include "act.h"
 
-/* Whether it ran, and cannot end by itself any more. */
+/* Whether it, which is paused, has not ended. */
 static bool is_held(struct vhsm_act *act, uint32_t domid)
 {
 	libxl_dominfo info;
 	bool held;
 
-	if (libxl_domain_pause(act->xl, domid, NULL))
-		return false;
 	libxl_dominfo_init(&info);
 	held = !libxl_domain_info(act->xl, &info, domid) && !info.shutdown &&
 		!info.dying;
@@ -28,16 +26,21 @@ static bool is_held(struct vhsm_act *act, uint32_t domid)
 int vhsm_act_destroy(struct vhsm_act *act)
 {
 	uint32_t domid;
-	bool held;
+	bool paused, held;
 	int ret;
 
 	if (!vhsm_act_domid(act, "domid", &domid))
 		return -1;
-	held = is_held(act, domid);
+	paused = !libxl_domain_pause(act->xl, domid, NULL);
+	held = paused && is_held(act, domid);
 	ret = libxl_domain_destroy(act->xl, domid, NULL);
-	if (ret && ret != ERROR_DOMAIN_NOTFOUND)
+	if (ret && ret != ERROR_DOMAIN_NOTFOUND) {
+		/* Pauses are counted: this one nobody would take back. */
+		if (paused)
+			libxl_domain_unpause(act->xl, domid, NULL);
 		return vhsm_act_fail(act, "domain %u cannot be destroyed: %s",
 				     domid, vhsm_act_xl_error(ret));
+	}
 	act->result = json_pack("{s:b}", "ran", held && !ret);
 	return act->result ? 0 : vhsm_act_fail(act, "out of memory");
 }
