@@ -118,7 +118,7 @@ struct vhsm_job *vhsm_job_start(struct event_base *base, const char *program,
 				      timeout_ms % 1000 * 1000 };
 	char *const argv[] = { (char *)program, (char *)verb, NULL };
 	struct vhsm_job *job = calloc(1, sizeof(*job));
-	int fds[VHSM_CHILD_FDS] = { -1, -1, -1 };
+	int fds[VHSM_CHILD_FDS] = { -1, -1, -1, -1 };
 	int err = ENOMEM;
 
 	fds[0] = params_fd(params);

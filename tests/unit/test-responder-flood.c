@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one monitor, which may be in an attacker's hands, can cost the loop that
- * renews all guests' leases; and what it is started without.
+ * renews all guests' leases; what it is started without; and what an act is
+ * given.
  */
 #include <config.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "responder-rig.h"
@@ -179,6 +181,25 @@ START_TEST(what_a_start_leaves_is_removed_with_the_monitor)
 }
 END_TEST
 
+/* What the toolstack starts for a domain lives on, with all of that. */
+START_TEST(an_act_has_its_parameters_and_its_answer_and_no_more)
+{
+	char text[256], path[128];
+	struct stat st;
+
+	snprintf(text, sizeof(text), "#!/bin/sh\ncd %s\n"
+		 "[ -e /proc/$$/fd/3 ] && [ -e /proc/$$/fd/4 ] && "
+		 "[ ! -e /proc/$$/fd/5 ] && [ ! -e /proc/$$/fd/6 ] && "
+		 "touch right\ntouch ran\n", dir);
+	write_file("vhsm-act", text, 0700);
+	domain_runs(5);
+	snprintf(path, sizeof(path), "%s/ran", dir);
+	until(!stat(path, &st));
+	snprintf(path, sizeof(path), "%s/right", dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("responder-flood");
@@ -198,6 +219,8 @@ int main(void)
 		       a_policy_that_does_not_search_for_keys_needs_no_vault);
 	tcase_add_test(all,
 		       what_a_start_leaves_is_removed_with_the_monitor);
+	tcase_add_test(all,
+		       an_act_has_its_parameters_and_its_answer_and_no_more);
 	suite_add_tcase(suite, all);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
