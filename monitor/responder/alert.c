@@ -31,7 +31,9 @@
 #define LOADED_MAX	(VHSM_ALERTS_GUESTS * VHSM_ALERTS_GUEST_MAX + \
 			 VHSM_ALERTS_CLOSED)
 #define REPEAT_MS	60000u		/* between two lines of one alert that
-				 * is only seen again */
+					 * is only seen again, at least... */
+#define REPEAT_SHARE	8u		/* ...and this part of its age: what a
+				 * guest leaves standing fills no disk */
 #define ALERT_BYTES_MAX	262144
 
 struct vhsm_alerts {
@@ -350,15 +352,28 @@ int vhsm_alerts_hold(struct vhsm_alerts *alerts,
 	return 0;
 }
 
+/* Whether it is time for a line of an alert that is only seen again. */
+static bool repeat_due(const json_t *alert)
+{
+	json_int_t made = json_integer_value(json_object_get(
+		json_object_get(alert, "finding_info"), "created_time"));
+	uint64_t written = json_integer_value(json_object_get(alert, "time"));
+	uint64_t now = now_ms(), wait = REPEAT_MS;
+
+	if (made > 0 && (uint64_t)made < now &&
+	    (now - made) / REPEAT_SHARE > wait)
+		wait = (now - made) / REPEAT_SHARE;
+	return now - written >= wait;
+}
+
 int vhsm_alerts_write(struct vhsm_alerts *alerts, const char *uid,
 		      bool is_new, char *why)
 {
 	json_t *alert = (json_t *)vhsm_alerts_find(alerts, uid);
-	uint64_t written = json_integer_value(json_object_get(alert, "time"));
 
 	if (!alert)
 		return fail(why, -ENOENT, "no alert %s", uid);
-	if (!is_new && now_ms() - written < REPEAT_MS)
+	if (!is_new && !repeat_due(alert))
 		return 0;
 	return alert_save(alerts, alert, is_new ? VHSM_ACTIVITY_CREATE :
 			  VHSM_ACTIVITY_UPDATE, why);

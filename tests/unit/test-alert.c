@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "alert.h"
@@ -190,6 +191,38 @@ START_TEST(the_same_thing_again_is_the_same_alert)
 	ck_assert_str_eq(add(&web, "sys_call_table[62]", false), first);
 	ck_assert_int_eq(number(vhsm_alerts_find(alerts, first), "count"), 2);
 	ck_assert_uint_eq(log_lines(), 1);
+}
+END_TEST
+
+/* As if the alert had been made, and written down, that long ago. */
+static void make_older(const char *uid, json_int_t made_s, json_int_t written_s)
+{
+	json_t *alert = (json_t *)vhsm_alerts_find(alerts, uid);
+	json_int_t now = time(NULL) * INT64_C(1000);
+
+	json_object_set_new(json_object_get(alert, "finding_info"),
+			    "created_time", json_integer(now - made_s * 1000));
+	json_object_set_new(alert, "time",
+			    json_integer(now - written_s * 1000));
+}
+
+/* A guest that leaves things as they are must not fill dom0's disk. */
+START_TEST(what_stands_for_long_is_written_ever_less_often)
+{
+	const char *uid = add(&web, "sys_call_table[62]", true);
+
+	make_older(uid, 60, 50);
+	add(&web, "sys_call_table[62]", false);
+	ck_assert_uint_eq(log_lines(), 1);
+	make_older(uid, 70, 70);
+	add(&web, "sys_call_table[62]", false);
+	ck_assert_uint_eq(log_lines(), 2);
+	make_older(uid, 80000, 9000);
+	add(&web, "sys_call_table[62]", false);
+	ck_assert_uint_eq(log_lines(), 2);
+	make_older(uid, 80000, 11000);
+	add(&web, "sys_call_table[62]", false);
+	ck_assert_uint_eq(log_lines(), 3);
 }
 END_TEST
 
@@ -375,6 +408,7 @@ int main(void)
 		an_alert_has_what_the_class_detection_finding_requires);
 	tcase_add_test(tc, evidence_has_addresses_bytes_and_the_process);
 	tcase_add_test(tc, the_same_thing_again_is_the_same_alert);
+	tcase_add_test(tc, what_stands_for_long_is_written_ever_less_often);
 	tcase_add_test(tc, another_object_or_guest_is_another_alert);
 	tcase_add_test(tc,
 		what_was_done_stands_in_actions_timeline_and_disposition);
