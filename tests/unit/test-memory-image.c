@@ -3,7 +3,10 @@
  * test-memory-image.c - images of a guest's memory: with holes, cut short
  * meanwhile, longer than what is kept of one.
  */
+#include <config.h>
+
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,6 +76,9 @@ START_TEST(hole_of_an_image_reads_as_zeros_and_is_not_visited)
 						why), 0);
 	ck_assert_uint_eq(pages, stats.pages);
 	ck_assert_uint_ge(pages, 2);
+	/* Where the file system tells of holes, as nearly all do. */
+	if (lseek(fd, 400 * PAGE, SEEK_DATA) < 0 && errno == ENXIO)
+		ck_assert_uint_lt(pages, 600);
 	vhsm_guest_memory_close(&m);
 	close(fd);
 	unlink(path);
