@@ -268,11 +268,32 @@ static void severities_take(struct vhsm_policy *policy, cfg_t *cfg)
 	}
 }
 
-static void check_sections_take(struct vhsm_policy *policy, cfg_t *cfg)
+/* Of a check that has none, options would only be thought to be obeyed. */
+static bool options_suit(unsigned number, const char *options)
+{
+	json_t *json;
+	bool none;
+
+	if (!options[0] || number == VHSM_CHECK_YARA ||
+	    number == VHSM_CHECK_TRACE_HOOK)
+		return true;
+	json = json_loads(options, 0, NULL);
+	none = !json_object_size(json);
+	json_decref(json);
+	return none;
+}
+
+static int check_sections_take(struct vhsm_policy *policy, cfg_t *cfg)
 {
 	for (unsigned i = 0; i < cfg_size(cfg, "check"); i++) {
 		cfg_t *section = cfg_getnsec(cfg, "check", i);
 		unsigned number = check_find(cfg_title(section), true)->number;
+
+		if (!options_suit(number, cfg_getstr(section, "options"))) {
+			cfg_error(section, "check %s: has no options",
+				  cfg_title(section));
+			return -EINVAL;
+		}
 
 		/* A section with options alone leaves the severity's. */
 		policy->check[number].given =
@@ -282,6 +303,7 @@ static void check_sections_take(struct vhsm_policy *policy, cfg_t *cfg)
 			 sizeof(policy->check[number].options), "%s",
 			 cfg_getstr(section, "options"));
 	}
+	return 0;
 }
 
 /* Without one no sweep could say that the guest is as approved. */
@@ -312,7 +334,8 @@ static int policy_take(struct vhsm_policy *policy, cfg_t *cfg)
 		 cfg_getstr(cfg, "command"));
 	policy->checks = checks_take(cfg);
 	severities_take(policy, cfg);
-	check_sections_take(policy, cfg);
+	if (check_sections_take(policy, cfg))
+		return -EINVAL;
 	if (policy->lease_ms && policy->lease_ms <= 2 * policy->sweep_ms) {
 		cfg_error(cfg, "lease-ms = %u: must be 0 or more than twice "
 			  "sweep-ms = %u, or keys stop between two sweeps",

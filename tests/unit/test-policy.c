@@ -162,6 +162,10 @@ static const struct {
 	{ "check high { }\n", "check high" },
 	{ "check yara { options = \"[1]\" }\n", "options" },
 	{ "check yara { options = \"{\" }\n", "options" },
+	/* It would be thought to be obeyed. */
+	{ "check secret-leak { options = \"{\\\"scope\\\": 1}\" }\n",
+	  "check secret-leak" },
+	{ "check blinded { options = \"{\\\"a\\\": 1}\" }\n", "check blinded" },
 	{ "quarantine-bridge = \"a bridge\"\n", "quarantine-bridge" },
 	{ "quarantine-bridge = \"bridge-far-too-long\"\n",
 	  "quarantine-bridge" },
