@@ -225,6 +225,7 @@ static unsigned look_again(struct vhsm_runner *r,
 	if (!count)
 		return 0;
 	nanosleep(&pause, NULL);
+	vhsm_guest_memory_look_again(kernel->memory);
 	r->look++;
 	for (i = 0; i < r->slots; i++) {
 		if (!again[i])

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "guest-memory.h"
+#include "page-sets.h"
 
 #define GUEST_CHUNK_PAGES_MAX	512u	/* 2 MiB */
 #define GUEST_CHUNK_COUNT_MAX	512u	/* must fit GUEST_CHUNK_NONE */
@@ -21,7 +22,6 @@ struct guest_chunk {
 	uint64_t used;			/* tick of the last use */
 	uint64_t made;			/* tick of the mapping */
 	uint64_t made_look;		/* the look it was made in */
-	uint64_t used_look;		/* the last look that used it */
 	uint8_t *bytes;			/* NULL: no frame of it is there */
 	uint16_t next;			/* of the same bucket */
 	uint64_t present[GUEST_CHUNK_PAGES_MAX / 64];
@@ -35,6 +35,9 @@ struct vhsm_guest_memory {
 	 */
 	int (*load)(struct vhsm_guest_memory *, uint64_t first, unsigned count,
 		    uint8_t **bytes, uint64_t *present);
+	/* The same of any frames, for what looks use; NULL: looks use chunks. */
+	int (*load_frames)(struct vhsm_guest_memory *, const uint64_t *gfn,
+			   unsigned count, uint8_t **bytes, uint64_t *present);
 	void (*unload)(struct vhsm_guest_memory *, uint8_t *bytes,
 		       unsigned count);
 	/* Whether a frame that was not there is now; NULL: it never is. */
@@ -54,6 +57,7 @@ struct vhsm_guest_memory {
 	uint64_t tick;
 	uint64_t look;			/* number of this, or the last */
 	bool looking;
+	struct page_sets sets;		/* page-sets.c's */
 	uint16_t bucket[GUEST_BUCKETS];
 	uint8_t *hole;			/* a bit for each chunk: no frame of it
 					 * was there */

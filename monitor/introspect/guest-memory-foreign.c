@@ -16,18 +16,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static int foreign_load(struct vhsm_guest_memory *m, uint64_t first,
-			unsigned count, uint8_t **bytes, uint64_t *present)
+_Static_assert(sizeof(xen_pfn_t) == sizeof(uint64_t), "frames as Xen has them");
+
+static int foreign_load_frames(struct vhsm_guest_memory *m, const uint64_t *gfn,
+			       unsigned count, uint8_t **bytes,
+			       uint64_t *present)
 {
 	struct foreign *f = (struct foreign *)m;
-	xen_pfn_t frame[GUEST_CHUNK_PAGES_MAX] = { 0 };
 	int error[GUEST_CHUNK_PAGES_MAX] = { 0 };
 	unsigned i, there = 0;
 
-	for (i = 0; i < count; i++)
-		frame[i] = first + i;
-	*bytes = xenforeignmemory_map(f->fmem, f->domid, PROT_READ, count,
-				      frame, error);
+	*bytes = xenforeignmemory_map(f->fmem, f->domid, PROT_READ, count, gfn,
+				      error);
 	if (!*bytes)
 		return -errno;
 	for (i = 0; i < count; i++) {
@@ -41,6 +41,17 @@ static int foreign_load(struct vhsm_guest_memory *m, uint64_t first,
 		*bytes = NULL;
 	}
 	return 0;
+}
+
+static int foreign_load(struct vhsm_guest_memory *m, uint64_t first,
+			unsigned count, uint8_t **bytes, uint64_t *present)
+{
+	uint64_t gfn[GUEST_CHUNK_PAGES_MAX];
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		gfn[i] = first + i;
+	return foreign_load_frames(m, gfn, count, bytes, present);
 }
 
 static void foreign_unload(struct vhsm_guest_memory *m, uint8_t *bytes,
@@ -67,6 +78,7 @@ int guest_memory_foreign_init(struct foreign *f, uint32_t domid,
 
 	f->domid = domid;
 	f->base.load = foreign_load;
+	f->base.load_frames = foreign_load_frames;
 	f->base.unload = foreign_unload;
 	f->base.appeared = foreign_appeared;
 	f->base.frames = frames;

@@ -10,8 +10,8 @@
  *
  * A mapping outlives what the guest does with the frame: one that it gave back
  * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
- * guest open for long makes mappings anew that it uses, and forgets a part of the
- * others at each of its rounds.
+ * guest open for long makes mappings anew that it uses (page-sets.c), and forgets
+ * a part of the others at each of its rounds.
  */
 #include "guest-memory-backend.h"
 
@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NEXT_LOADS 4u			/* system calls of one search for the
 					 * next frame */
@@ -89,6 +88,12 @@ static void drop_chunk(struct vhsm_guest_memory *m, uint16_t i)
 	m->chunk_count--;
 }
 
+static void drop_chunks(struct vhsm_guest_memory *m)
+{
+	while (m->chunk_count)
+		drop_chunk(m, (uint16_t)(m->chunk_count - 1));
+}
+
 /* The chunk of the lowest tick, of use or of making; there is one. */
 static uint16_t oldest_chunk(const struct vhsm_guest_memory *m, bool made)
 {
@@ -139,8 +144,6 @@ static const uint8_t *page_of(const struct vhsm_guest_memory *m,
 	static const uint8_t zero_page[VHSM_GUEST_PAGE_SIZE];
 
 	c->used = m->tick;
-	if (m->looking)
-		c->used_look = m->look;
 	if (is_present(c, page) || (m->zeros && c->bytes))
 		return c->bytes + (size_t)page * VHSM_GUEST_PAGE_SIZE;
 	return m->zeros ? zero_page : NULL;
@@ -154,8 +157,10 @@ const uint8_t *vhsm_guest_memory_page(struct vhsm_guest_memory *m, uint64_t gfn)
 
 	if (gfn >= m->frames || !m->chunk_pages)
 		return NULL;
-	page = (unsigned)(gfn % m->chunk_pages);
 	m->tick++;
+	if (m->looking && m->load_frames)
+		return page_sets_page(m, gfn);
+	page = (unsigned)(gfn % m->chunk_pages);
 	number = gfn / m->chunk_pages;
 	c = find_chunk(m, number);
 	if (c && m->look - c->made_look >= VHSM_MAPPING_LOOKS) {
@@ -223,59 +228,22 @@ int vhsm_guest_memory_read(struct vhsm_guest_memory *m, uint64_t address,
 	return 0;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* Used in the look before, and not mapped since this began. */
-static bool is_due(const struct vhsm_guest_memory *m,
-		   const struct guest_chunk *c)
-{
-	return c->used_look && c->used_look + 1 == m->look &&
-		c->made_look != m->look;
-}
-
-/* Makes the mapping anew that is due and longest there; its use is kept. */
-static void renew_oldest(struct vhsm_guest_memory *m)
-{
-	struct guest_chunk *c, *oldest = NULL;
-	uint64_t number, used, used_look;
-	unsigned i;
-
-	for (i = 0; i < m->chunk_count; i++)
-		if (is_due(m, &m->chunk[i]) &&
-		    (!oldest || m->chunk[i].made < oldest->made))
-			oldest = &m->chunk[i];
-	if (!oldest)
-		return;
-	number = oldest->number;
-	used = oldest->used;
-	used_look = oldest->used_look;
-	drop_chunk(m, (uint16_t)(oldest - m->chunk));
-	m->tick++;
-	c = load_chunk(m, number);
-	if (!c)
-		return;			/* the next use tries again */
-	c->used = used;
-	c->used_look = used_look;
-}
-
 void vhsm_guest_memory_look_begin(struct vhsm_guest_memory *m, uint64_t us)
 {
-	uint64_t began = now_us();
-	unsigned i, due = 0, least;
-
 	m->look++;
 	m->looking = true;
-	for (i = 0; i < m->chunk_count; i++)
-		due += is_due(m, &m->chunk[i]);
-	least = (due + VHSM_MAPPING_LOOKS - 1) / VHSM_MAPPING_LOOKS;
-	for (i = 0; i < due && (i < least || now_us() - began < us); i++)
-		renew_oldest(m);
+	if (m->load_frames)
+		page_sets_renew(m, VHSM_MAPPING_LOOKS, us);
+	else
+		drop_chunks(m);
+}
+
+void vhsm_guest_memory_look_again(struct vhsm_guest_memory *m)
+{
+	if (m->looking && m->load_frames)
+		page_sets_pass_over(m);
+	else
+		drop_chunks(m);
 }
 
 void vhsm_guest_memory_look_end(struct vhsm_guest_memory *m)
@@ -290,8 +258,8 @@ uint64_t vhsm_guest_memory_frames(const struct vhsm_guest_memory *m)
 
 void vhsm_guest_memory_forget(struct vhsm_guest_memory *m)
 {
-	while (m->chunk_count)
-		drop_chunk(m, (uint16_t)(m->chunk_count - 1));
+	drop_chunks(m);
+	page_sets_drop(m);
 	memset(m->hole, 0, m->hole_len);
 }
 

@@ -94,12 +94,16 @@ int vhsm_guest_memory_read(struct vhsm_guest_memory *, uint64_t address,
  * Around every look at a guest that stays open, for a mapping shows the frame
  * that was there when it was made, and a guest may put another in its place.
  * Begin maps anew what the look before used, what was mapped longest ago first:
- * at least 1 / VHSM_MAPPING_LOOKS of it, and on until us microseconds are over.
+ * at least 1 / VHSM_MAPPING_LOOKS of it, and on until us microseconds are over
+ * (of an image, all is read anew).
  * And no page is handed out, in a look or between two, whose mapping was made
  * VHSM_MAPPING_LOOKS or more looks ago.
  */
 #define VHSM_MAPPING_LOOKS	8u
 void vhsm_guest_memory_look_begin(struct vhsm_guest_memory *, uint64_t us);
+/* What differs is looked at again through mappings made from now on: what is
+ * reported is there now, and not what was there when a page was mapped. */
+void vhsm_guest_memory_look_again(struct vhsm_guest_memory *);
 void vhsm_guest_memory_look_end(struct vhsm_guest_memory *);
 
 /* Unmaps what is kept, so that frames which the guest gave back can go, and

@@ -21,6 +21,9 @@ struct fake {
 	uint64_t missing;		/* the one frame that is not there */
 	uint64_t hole, hole_end;	/* nor are these; the end is there */
 	unsigned loads, loaded, loaded_most;
+	unsigned pages, pages_most;	/* mapped by load_frames */
+	unsigned made;			/* pages, by load_frames, ever */
+	bool blank;			/* nothing is written to them */
 	uint64_t version;		/* in a frame's second word */
 	bool slow;			/* a load takes a while */
 };
@@ -52,19 +55,61 @@ static int fake_load(struct vhsm_guest_memory *m, uint64_t first,
 	return 0;
 }
 
+static bool is_there(const struct fake *f, uint64_t gfn)
+{
+	return gfn != f->missing && (gfn < f->hole || gfn >= f->hole_end);
+}
+
+static int fake_load_frames(struct vhsm_guest_memory *m, const uint64_t *gfn,
+			    unsigned count, uint8_t **bytes, uint64_t *present)
+{
+	struct fake *f = (struct fake *)m;
+	unsigned i, there = 0;
+
+	f->loads++;
+	f->made += count;
+	if (f->slow)
+		usleep(2000);
+	*bytes = calloc(count, PAGE);
+	for (i = 0; i < count; i++) {
+		ck_assert_uint_lt(gfn[i], f->base.frames);
+		if (!is_there(f, gfn[i]))
+			continue;
+		there++;
+		present[i / 64] |= UINT64_C(1) << (i % 64);
+		if (f->blank)
+			continue;
+		memcpy(*bytes + i * PAGE, &gfn[i], sizeof(gfn[i]));
+		memcpy(*bytes + i * PAGE + sizeof(gfn[i]), &f->version,
+		       sizeof(f->version));
+	}
+	if (!there) {
+		free(*bytes);
+		*bytes = NULL;
+		return 0;
+	}
+	if (++f->loaded > f->loaded_most)
+		f->loaded_most = f->loaded;
+	f->pages += count;
+	if (f->pages > f->pages_most)
+		f->pages_most = f->pages;
+	return 0;
+}
+
 static void fake_unload(struct vhsm_guest_memory *m, uint8_t *bytes,
 			unsigned count)
 {
-	(void)count;
-	((struct fake *)m)->loaded--;
+	struct fake *f = (struct fake *)m;
+
+	f->loaded--;
+	if (f->base.load_frames)
+		f->pages -= count;
 	free(bytes);
 }
 
 static bool fake_appeared(struct vhsm_guest_memory *m, uint64_t gfn)
 {
-	struct fake *f = (struct fake *)m;
-
-	return gfn != f->missing && (gfn < f->hole || gfn >= f->hole_end);
+	return is_there((struct fake *)m, gfn);
 }
 
 static void fake_close(struct vhsm_guest_memory *m)
@@ -178,14 +223,26 @@ static uint64_t version_at(struct vhsm_guest_memory *m, uint64_t gfn)
 	return version;
 }
 
-/* A look at the first frames of so many chunks: how many were as they are. */
-static unsigned look(struct fake *f, unsigned chunks, uint64_t us)
+/* One of which any frames can be mapped, as a running domain's. */
+static struct vhsm_guest_memory *fake_open_live(struct fake *f, uint64_t frames)
+{
+	struct vhsm_guest_memory *m = fake_open(f);
+
+	f->base.frames = frames;
+	f->base.load_frames = fake_load_frames;
+	return m;
+}
+
+/* A look at so many frames, step apart: how many were as they are. */
+static unsigned look(struct fake *f, unsigned count, unsigned step, uint64_t us)
 {
 	unsigned i, right = 0;
 
 	vhsm_guest_memory_look_begin(&f->base, us);
-	for (i = 0; i < chunks; i++)
-		right += version_at(&f->base, 4 * i) == f->version;
+	for (i = 0; i < count; i++) {
+		ck_assert_uint_eq(number_at(&f->base, step * i), step * i);
+		right += version_at(&f->base, step * i) == f->version;
+	}
 	vhsm_guest_memory_look_end(&f->base);
 	return right;
 }
@@ -193,35 +250,75 @@ static unsigned look(struct fake *f, unsigned chunks, uint64_t us)
 START_TEST(a_frame_that_was_exchanged_is_seen_at_the_next_look)
 {
 	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 1000);
+
+	ck_assert_uint_eq(look(&f, 5, 4, 1000000), 5);
+	f.version = 1;
+	ck_assert_uint_eq(look(&f, 5, 4, 1000000), 5);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.loaded, 0);
+}
+END_TEST
+
+START_TEST(an_image_that_was_written_is_seen_at_the_next_look)
+{
+	struct fake f;
 	struct vhsm_guest_memory *m = fake_open(&f);
 
-	ck_assert_uint_eq(look(&f, 5, 1000000), 5);
+	ck_assert_uint_eq(look(&f, 5, 4, 0), 5);
 	f.version = 1;
 	ck_assert_uint_eq(version_at(m, 0), 0);
-	ck_assert_uint_eq(look(&f, 5, 1000000), 5);
-	ck_assert_uint_eq(f.loads, 10);
-	ck_assert_uint_eq(f.loaded, 5);
+	ck_assert_uint_eq(look(&f, 5, 4, 0), 5);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(what_a_look_uses_is_mapped_without_its_neighbours)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 1 << 20);
+
+	ck_assert_uint_eq(look(&f, 300, 700, 0), 300);
+	ck_assert_uint_eq(f.pages_most, 300);
+	/* Together from then on. */
+	f.loads = 0;
+	look(&f, 300, 700, 0);
+	ck_assert_uint_eq(f.loads, 2);
+	ck_assert_uint_eq(f.pages, 300);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.pages, 0);
+}
+END_TEST
+
+START_TEST(neighbours_that_are_asked_for_in_order_come_together)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 4096);
+
+	look(&f, 4096, 1, 0);
+	ck_assert_uint_le(f.loads, 8 + 4096 / PAGE_SET_LEN);
+	ck_assert_uint_le(f.pages, 4096);
 	vhsm_guest_memory_close(&m);
 }
 END_TEST
 
 START_TEST(what_costs_too_much_is_seen_a_part_at_each_look)
 {
+	const unsigned count = 10 * PAGE_SET_LEN;
 	struct fake f;
-	struct vhsm_guest_memory *m = fake_open(&f);
-	unsigned i, right = 0;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 65536);
+	unsigned i;
 
-	ck_assert_uint_eq(look(&f, 8, 0), 8);
-	f.slow = true;
+	look(&f, count, 3, 0);
+	look(&f, count, 3, 0);
 	f.version = 1;
-	for (i = 0; i < VHSM_MAPPING_LOOKS; i++) {
-		unsigned before = right, loads = f.loads;
-
-		right = look(&f, 8, 0);
-		ck_assert_uint_eq(right, before + 1);
-		ck_assert_uint_eq(f.loads, loads + 1);
+	for (i = 1; i < VHSM_MAPPING_LOOKS; i++) {
+		f.made = 0;
+		ck_assert_uint_ge(look(&f, count, 3, 0),
+				  i * count / VHSM_MAPPING_LOOKS);
+		ck_assert_uint_le(f.made, 2 * PAGE_SET_LEN);
 	}
-	ck_assert_uint_eq(right, 8);
+	ck_assert_uint_eq(look(&f, count, 3, 0), count);
 	vhsm_guest_memory_close(&m);
 }
 END_TEST
@@ -229,36 +326,103 @@ END_TEST
 START_TEST(no_look_and_nobody_between_gets_an_older_mapping)
 {
 	struct fake f;
-	struct vhsm_guest_memory *m = fake_open(&f);
+	struct vhsm_guest_memory *m = fake_open_live(&f, 1000);
 	unsigned i;
 
 	version_at(m, 4 * 7);		/* no look uses it */
 	f.version = 1;
 	for (i = 1; i < VHSM_MAPPING_LOOKS; i++) {
-		look(&f, 2, 0);
+		look(&f, 2, 4, 0);
 		ck_assert_uint_eq(version_at(m, 4 * 7), 0);
 	}
-	look(&f, 2, 0);
+	look(&f, 2, 4, 0);
 	ck_assert_uint_eq(version_at(m, 4 * 7), 1);
+	f.base.load_frames = NULL;	/* its pages are not counted */
 	vhsm_guest_memory_close(&m);
 }
 END_TEST
 
-START_TEST(only_what_looks_use_is_made_anew)
+/* What is used in one look of two is not kept for long. */
+START_TEST(what_looks_do_not_use_any_more_is_let_go)
 {
 	struct fake f;
-	struct vhsm_guest_memory *m = fake_open(&f);
+	struct vhsm_guest_memory *m = fake_open_live(&f, 65536);
+	unsigned i;
 
-	look(&f, 2, 1000000);
-	version_at(m, 4 * 5);
-	version_at(m, 4 * 6);
-	ck_assert_uint_eq(f.loads, 4);
-	look(&f, 2, 1000000);
-	ck_assert_uint_eq(f.loads, 6);
-	/* A frame that is gone meanwhile is not there, and is no error. */
-	f.hole_end = 8;
-	vhsm_guest_memory_look_begin(m, 1000000);
-	ck_assert_ptr_null(vhsm_guest_memory_page(m, 0));
+	look(&f, 4 * PAGE_SET_LEN, 9, 0);
+	for (i = 0; i <= VHSM_MAPPING_LOOKS; i++)
+		look(&f, 3, 1, 0);
+	ck_assert_uint_eq(f.pages, 3);
+	vhsm_guest_memory_close(&m);
+}
+END_TEST
+
+START_TEST(a_frame_that_is_gone_is_not_there_and_may_come_again)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 1000);
+	unsigned i;
+
+	look(&f, 5, 1, 0);
+	f.missing = 2;
+	for (i = 0; i < 3; i++) {
+		vhsm_guest_memory_look_begin(m, 0);
+		number_at(m, 1);
+		ck_assert_ptr_null(vhsm_guest_memory_page(m, 2));
+		number_at(m, 3);
+		vhsm_guest_memory_look_end(m);
+	}
+	f.missing = UINT64_MAX;
+	ck_assert_uint_eq(look(&f, 5, 1, 0), 5);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.loaded, 0);
+}
+END_TEST
+
+START_TEST(a_second_look_sees_what_is_there_now)
+{
+	const unsigned count = 9 * PAGE_SET_LEN;
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 65536);
+	unsigned i;
+
+	look(&f, count, 2, 0);
+	look(&f, count, 2, 0);
+	vhsm_guest_memory_look_begin(m, 0);
+	version_at(m, 6);
+	f.version = 1;
+	ck_assert_uint_eq(version_at(m, 6), 0);
+	vhsm_guest_memory_look_again(m);
+	f.made = 0;
+	for (i = 0; i < 100; i++)
+		ck_assert_uint_eq(version_at(m, 2 * i), 1);
+	/* No more than it used, and once. */
+	version_at(m, 6);
+	ck_assert_uint_eq(f.made, 100);
+	vhsm_guest_memory_look_end(m);
+	for (i = 0; i < 2 * VHSM_MAPPING_LOOKS; i++)
+		look(&f, count, 2, 0);
+	ck_assert_uint_eq(f.pages, count);
+	vhsm_guest_memory_close(&m);
+	ck_assert_uint_eq(f.loaded, 0);
+}
+END_TEST
+
+START_TEST(what_looks_keep_mapped_is_bounded)
+{
+	struct fake f;
+	struct vhsm_guest_memory *m = fake_open_live(&f, 1 << 20);
+	uint64_t i;
+
+	f.blank = true;
+	vhsm_guest_memory_look_begin(m, 0);
+	for (i = 0; i < 3 * PAGE_SETS_PAGES / 2; i++)
+		ck_assert_ptr_nonnull(vhsm_guest_memory_page(m, i));
+	ck_assert_uint_le(f.pages_most, PAGE_SETS_PAGES);
+	ck_assert_uint_ge(f.pages_most, PAGE_SETS_PAGES - PAGE_SET_LEN);
+	for (i = 0; i < 2 * PAGE_SETS_MAX; i++)
+		ck_assert_ptr_nonnull(vhsm_guest_memory_page(m, 3 * i));
+	ck_assert_uint_le(f.loaded_most, PAGE_SETS_MAX);
 	vhsm_guest_memory_look_end(m);
 	vhsm_guest_memory_close(&m);
 	ck_assert_uint_eq(f.loaded, 0);
@@ -496,7 +660,13 @@ int main(void)
 	tcase_add_test(t, a_frame_that_was_exchanged_is_seen_at_the_next_look);
 	tcase_add_test(t, what_costs_too_much_is_seen_a_part_at_each_look);
 	tcase_add_test(t, no_look_and_nobody_between_gets_an_older_mapping);
-	tcase_add_test(t, only_what_looks_use_is_made_anew);
+	tcase_add_test(t, an_image_that_was_written_is_seen_at_the_next_look);
+	tcase_add_test(t, what_a_look_uses_is_mapped_without_its_neighbours);
+	tcase_add_test(t, neighbours_that_are_asked_for_in_order_come_together);
+	tcase_add_test(t, what_looks_do_not_use_any_more_is_let_go);
+	tcase_add_test(t, a_frame_that_is_gone_is_not_there_and_may_come_again);
+	tcase_add_test(t, a_second_look_sees_what_is_there_now);
+	tcase_add_test(t, what_looks_keep_mapped_is_bounded);
 	tcase_add_test(t, a_guest_does_not_say_how_many_frames_are_looked_at);
 	tcase_add_test(t, frame_that_appears_is_found);
 	tcase_add_test(t, addresses_past_the_end_are_not_there);

@@ -2,14 +2,17 @@
 /*
  * test-runner.c - what the runner lets through: only what is seen twice, once
  * an object, and no approval by a check that failed or could not tell all.  The
- * checks are made up; no guest is looked at.
+ * checks are made up, and so is the guest: a page.
  */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "guest-memory.h"
 #include "run.h"
 
 #define ALL_FULL_MS	1u
@@ -167,7 +170,10 @@ static const struct vhsm_check twin = {
 };
 static const struct vhsm_check *const text_table[] = { &text, &twin, NULL };
 
+static const uint8_t none[1];		/* of 8 frames was written */
 static struct vhsm_runner *runner;
+static struct vhsm_kernel kernel;
+static int guest = -1;			/* the file its memory is */
 static struct vhsm_verdict verdict;
 static char why[VHSM_RUNNER_WHY_LEN];
 
@@ -189,6 +195,13 @@ static void open_runner(const json_t *checks)
 
 static void begin(void)
 {
+	char path[32], memory_why[VHSM_MEMORY_WHY_LEN];
+
+	guest = memfd_create("guest", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(guest, VHSM_GUEST_PAGE_SIZE), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", guest);
+	kernel.memory = vhsm_guest_memory_open_image(path, memory_why);
+	ck_assert_ptr_nonnull(kernel.memory);
 	memset(&play, 0, sizeof(play));
 	memset(&told, 0, sizeof(told));
 	play.until = UINT32_MAX;
@@ -199,12 +212,14 @@ static void begin(void)
 static void end(void)
 {
 	vhsm_runner_close(&runner);
+	vhsm_guest_memory_close(&kernel.memory);
+	close(guest);
 }
 
 static int sweep(uint64_t number)
 {
 	memset(&told, 0, sizeof(told));
-	return vhsm_runner_sweep(runner, NULL, number, &verdict);
+	return vhsm_runner_sweep(runner, &kernel, number, &verdict);
 }
 
 /* A full scan, waiting until it is due. */
@@ -213,7 +228,7 @@ static void scan(void)
 	const struct timespec due = { .tv_nsec = 2 * ALL_FULL_MS * 1000000 };
 
 	nanosleep(&due, NULL);
-	while (vhsm_runner_slice(runner, NULL, 0) == VHSM_CHECK_MORE)
+	while (vhsm_runner_slice(runner, &kernel, 0) == VHSM_CHECK_MORE)
 		;
 }
 
@@ -358,9 +373,44 @@ START_TEST(what_fails_at_the_first_look_has_failed)
 }
 END_TEST
 
+/* Reports a page that is not zero, and makes the guest put it right. */
+static int page_run(void *state, struct vhsm_sweep *sweep, char *reason)
+{
+	const struct vhsm_finding f = { .object = "page 0", .confidence = 95 };
+	uint8_t byte;
+
+	(void)state;
+	(void)reason;
+	play.runs++;
+	ck_assert_int_eq(vhsm_guest_memory_read(sweep->kernel->memory, 0, &byte,
+						1), 0);
+	if (byte)
+		sweep->report(sweep, &f);
+	ck_assert_int_eq(pwrite(guest, "", 1, 0), 1);
+	return 0;
+}
+
+/* The page that was read is kept: it must not be what is read again. */
+START_TEST(a_second_look_is_at_what_is_there_now)
+{
+	static const struct vhsm_check page = {
+		.number = VHSM_CHECK_KERNEL_TEXT, .run = page_run,
+	};
+	static const struct vhsm_check *const page_table[] = { &page, NULL };
+
+	vhsm_runner_close(&runner);
+	open_runner_of(page_table, NULL);
+	ck_assert_int_eq(pwrite(guest, "x", 1, 0), 1);
+	sweep(1);
+	ck_assert_uint_eq(play.runs, 2);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
 static void open_text(void)
 {
-	end();
+	vhsm_runner_close(&runner);
 	open_runner_of(text_table, NULL);
 	ck_assert_ptr_nonnull(runner);
 	play.reports = 1;
@@ -483,7 +533,7 @@ END_TEST
 
 START_TEST(a_check_that_cannot_be_opened_is_told_in_every_verdict)
 {
-	end();
+	vhsm_runner_close(&runner);
 	play.open = -EINVAL;
 	open_runner(NULL);
 	ck_assert_ptr_nonnull(runner);
@@ -496,7 +546,7 @@ END_TEST
 
 START_TEST(a_check_the_baseline_has_nothing_for_is_left_out)
 {
-	end();
+	vhsm_runner_close(&runner);
 	play.open = -ENOENT;
 	open_runner(NULL);
 	sweep(1);
@@ -509,12 +559,12 @@ START_TEST(only_the_checks_named_run_with_their_options)
 {
 	json_t *checks = json_pack("{s:s}", "module-hidden", "gently");
 
-	end();
+	vhsm_runner_close(&runner);
 	open_runner(checks);
 	sweep(1);
 	ck_assert_uint_eq(verdict.run_count, 1);
 	ck_assert_str_eq(play.options, "gently");
-	end();
+	vhsm_runner_close(&runner);
 	json_object_set_new(checks, "module-hiden", json_null());
 	open_runner(checks);
 	ck_assert_ptr_null(runner);
@@ -570,6 +620,23 @@ START_TEST(a_full_scan_that_finds_too_much_has_failed)
 }
 END_TEST
 
+START_TEST(a_scan_waits_until_it_is_told_what_was_written)
+{
+	vhsm_runner_dirty(runner, 64, 0, none, 8);
+	scan();
+	ck_assert_uint_eq(play.full_runs, 1);
+	scan();
+	ck_assert_uint_eq(play.full_runs, 1);
+	vhsm_runner_dirty(runner, 64, 0, none, 8);
+	scan();
+	ck_assert_uint_eq(play.full_runs, 2);
+	/* Who is told nothing at all does not wait. */
+	vhsm_runner_dirty_unknown(runner);
+	scan();
+	ck_assert_uint_eq(play.full_runs, 3);
+}
+END_TEST
+
 START_TEST(only_a_scan_after_a_tracked_one_leaves_frames_out)
 {
 	const uint8_t bits[1] = { 0x05 };
@@ -583,6 +650,7 @@ START_TEST(only_a_scan_after_a_tracked_one_leaves_frames_out)
 	scan();
 	ck_assert_ptr_nonnull(play.dirty);
 	ck_assert_uint_eq(play.dirty_byte, 0x0a);
+	vhsm_runner_dirty(runner, 64, 0, none, 8);
 	scan();
 	ck_assert_uint_eq(play.dirty_byte, 0);
 	vhsm_runner_dirty_unknown(runner);
@@ -598,9 +666,11 @@ START_TEST(a_scan_after_one_that_failed_leaves_nothing_out)
 	vhsm_runner_dirty(runner, 64, 0, bits, 8);
 	scan();
 	play.full_fails = -EFAULT;
+	vhsm_runner_dirty(runner, 64, 0, bits, 8);
 	scan();
 	ck_assert_ptr_nonnull(play.dirty);
 	play.full_fails = 0;
+	vhsm_runner_dirty(runner, 64, 0, bits, 8);
 	scan();
 	ck_assert_ptr_null(play.dirty);
 }
@@ -624,7 +694,7 @@ START_TEST(what_checks_learn_stands_under_their_names)
 {
 	json_t *learned;
 
-	ck_assert_int_eq(vhsm_runner_learn(runner, NULL, &learned, why), 0);
+	ck_assert_int_eq(vhsm_runner_learn(runner, &kernel, &learned, why), 0);
 	ck_assert_uint_eq(json_object_size(learned), 1);
 	ck_assert_int_eq(json_integer_value(json_object_get(learned,
 					    "module-hidden")), 7);
@@ -650,6 +720,7 @@ int main(void)
 	tcase_add_test(tests, many_findings_of_one_check_leave_room_to_tell_anothers);
 	tcase_add_test(tests, a_check_that_has_more_than_it_tells_is_not_clean);
 	tcase_add_test(tests, what_fails_at_the_first_look_has_failed);
+	tcase_add_test(tests, a_second_look_is_at_what_is_there_now);
 	tcase_add_test(tests, where_nothing_may_change_another_change_counts);
 	tcase_add_test(tests, a_change_of_another_page_is_another);
 	tcase_add_test(tests, what_is_anothers_at_the_second_look_counts);
@@ -665,6 +736,7 @@ int main(void)
 	tcase_add_test(tests, only_the_checks_named_run_with_their_options);
 	tcase_add_test(tests, a_full_scan_goes_on_where_it_stopped);
 	tcase_add_test(tests, a_full_scan_that_fails_is_not_clean_until_it_works);
+	tcase_add_test(tests, a_scan_waits_until_it_is_told_what_was_written);
 	tcase_add_test(tests, only_a_scan_after_a_tracked_one_leaves_frames_out);
 	tcase_add_test(tests, a_scan_after_one_that_failed_leaves_nothing_out);
 	tcase_add_test(tests, dirty_bits_outside_the_guest_are_ignored);
