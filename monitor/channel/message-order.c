@@ -168,8 +168,8 @@ json_t *vhsm_sweep_order_encode(const struct vhsm_sweep_order *o)
 		json_decref(vcpus);
 		return NULL;
 	}
-	return json_pack("{s:I, s:o}", "number", (json_int_t)o->number,
-			 "vcpus", vcpus);
+	return json_pack("{s:I, s:b, s:o}", "number", (json_int_t)o->number,
+			 "logged", o->logged, "vcpus", vcpus);
 }
 
 static bool decode_vcpu(struct vhsm_vcpu *v, const json_t *untrusted, char *why)
@@ -205,6 +205,7 @@ int vhsm_sweep_order_decode(struct vhsm_sweep_order *o, const char *untrusted,
 	memset(o, 0, sizeof(*o));
 	ok = json && message_open(&m, json, "sweep", why) &&
 	     message_u64(&m, "number", 1, NUMBER_MAX, &o->number) &&
+	     message_bool(&m, "logged", &o->logged) &&
 	     message_array(&m, "vcpus", VHSM_VCPUS_MAX, &vcpus) &&
 	     message_end(&m);
 	if (ok)

@@ -13,9 +13,11 @@
  * After LEARN, the next clean VERDICT is followed by LEARNED frames, one a check,
  * and LEARN_DONE; or, when nothing can be learned, by LEARN_FAILED alone.
  *
- * The DIRTY frames before a SWEEP tell what was written since the SWEEP before;
- * a guest frame in none of them was not written.  A SWEEP without any says that
- * no log was kept, and all is taken as written.
+ * The DIRTY frames before a SWEEP tell what was written since those before; a
+ * guest frame in none of them was not written.  They come when a full scan may
+ * begin, not with every SWEEP, for a guest pays for each reading of the log with
+ * a fault for every page that it writes afterwards.  A SWEEP says whether the
+ * log is whole: if not, all is taken as written.
  *
  * Every decoder takes untrusted bytes: unknown members, wrong types, values out
  * of range and text that is not printable ASCII are refused (-EPROTO with why).
@@ -82,6 +84,8 @@ struct vhsm_found {
 
 struct vhsm_sweep_order {
 	uint64_t number;		/* ascending */
+	bool logged;			/* what was written is told, or will
+					 * be with a later order */
 	unsigned vcpu_count;
 	struct vhsm_vcpu vcpu[VHSM_VCPUS_MAX];
 };

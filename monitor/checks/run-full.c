@@ -3,9 +3,10 @@
  * run-full.c - full scans, by slices, and which frames they may leave out.
  *
  * A frame may be left out when it was read by the last finished scan and every
- * write since that scan began was told: so what is written while a scan is
- * under way is looked at by the next, and one in which a check failed, or
- * before which writes were not told, leaves nothing out.
+ * write since that scan began was told, or will be: what is written while a scan
+ * is under way, or was not told yet when it began, is looked at by the next one.
+ * One in which a check failed, or before which writes got lost, leaves nothing
+ * out.  A scan waits until it is told, so as not to leave that to the next.
  */
 #include "runner.h"
 
@@ -47,6 +48,7 @@ void vhsm_runner_dirty(struct vhsm_runner *r, uint64_t frames, uint64_t first,
 		return;
 	}
 	r->tracking = true;
+	r->told = true;
 	if (first >= frames)
 		return;
 	if (count > frames - first)
@@ -64,6 +66,7 @@ static void take_written(struct vhsm_runner *r)
 	uint64_t i;
 
 	r->full_tracked = r->tracking;
+	r->told = false;
 	if (!r->written)
 		return;
 	r->written = r->scanning;
@@ -101,6 +104,8 @@ static bool begin(struct vhsm_runner *r)
 		return false;
 	if (r->full_started_ns && now - r->full_started_ns <
 	    (uint64_t)r->setup.full_ms * 1000000)
+		return false;
+	if (r->tracking && !r->told)
 		return false;
 	next_slot(r, 0);
 	if (r->full_at == r->slots)

@@ -78,7 +78,8 @@ struct vhsm_runner {
 	uint32_t full_found;		/* since the last verdict */
 	struct vhsm_check_run full_run;	/* of the check at full_at, so far */
 	/* what was written */
-	bool tracking;			/* every write is told */
+	bool tracking;			/* every write is told, or will be */
+	bool told;			/* some were, since the last scan began */
 	bool trusted;			/* ...and was when the last finished
 					 * full scan began */
 	bool full_tracked;		/* ...and when this one did */

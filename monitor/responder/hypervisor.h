@@ -7,7 +7,8 @@
  * and the other way round, which would lose the guest's memory.  So it is not
  * touched while any libxl-save-helper runs, which is what saves and migrates
  * domains; the migration takes the log over, and once it has ended (or failed)
- * it is begun anew.
+ * it is begun anew.  One that came and went between two readings has ended the
+ * log, which the second then cannot be had of.
  */
 #ifndef VHSM_HYPERVISOR_H
 #define VHSM_HYPERVISOR_H

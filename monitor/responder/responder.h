@@ -80,6 +80,7 @@ struct vhsm_monitor {
 	struct vhsm_channel *channel;
 	struct event *readable;
 	struct vhsm_dirty dirty;
+	uint64_t log_due_ms;		/* the next reading of the log; 0: now */
 	uint64_t frames;		/* of the guest */
 	uint64_t found;			/* set of checks, since a verdict */
 	unsigned findings;		/* since a verdict */

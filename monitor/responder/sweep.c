@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "child.h"
 #include "log.h"
 #include "responder.h"
 
@@ -57,6 +58,7 @@ void vhsm_sweep_configure(struct vhsm_watched *w)
 					 w->domain.domid,
 					 &w->monitor.frames);
 
+	w->monitor.log_due_ms = 0;
 	if (ret) {
 		vhsm_watched_problem(w, "how much memory it has: %s",
 				     strerror(-ret));
@@ -135,27 +137,59 @@ static int dirty_send(struct vhsm_watched *w, const uint8_t *bitmap)
 }
 
 /*
- * The order, and before it what was written: a frame that is not in what is
- * told counts as not written, so all of it is told, or nothing.  One that does
- * not get both is left alone: it would believe what it has.
+ * What was written, told when a full scan may begin: *logged when the log is
+ * whole.  A frame that is not in what is told counts as not written, so all of
+ * it is told, with room for the order after it, or nothing.
  */
-static void order_send(struct vhsm_watched *w, const char *text,
-		       uint8_t *bitmap)
+static int log_tell(struct vhsm_watched *w, bool *logged)
 {
-	const size_t len = strlen(text);
+	const uint64_t now = vhsm_now_ms();
+	uint8_t *bitmap;
 	int ret = 0;
 
-	if (bitmap && vhsm_channel_reserve(w->monitor.channel,
+	*logged = w->monitor.dirty.on;
+	if (now < w->monitor.log_due_ms)
+		return 0;
+	bitmap = dirty_take(w);
+	*logged = false;
+	if (!bitmap)
+		return 0;
+	if (vhsm_channel_reserve(w->monitor.channel,
 			dirty_len(bitmap, w->monitor.frames) +
-			VHSM_CHANNEL_HEADER + len))
+			VHSM_CHANNEL_HEADER + VHSM_FRAME_MAX)) {
 		vhsm_log(LOG_NOTICE, "%s (ID %u): too much was written to tell "
 			 "its monitor, which reads all again", w->domain.name,
 			 w->domain.domid);
-	else if (bitmap)
+	} else {
 		ret = dirty_send(w, bitmap);
+		*logged = !ret;
+		w->monitor.log_due_ms = now + w->policy.full_ms;
+	}
+	free(bitmap);
+	return ret;
+}
+
+/* One that does not get the order after the log is left alone: it would believe
+ * what it has. */
+static void order_send(struct vhsm_watched *w, struct vhsm_sweep_order *order)
+{
+	char *text = NULL;
+	json_t *json;
+	int ret = 0;
+
+	order->logged = false;
+	if (w->policy.full_ms && w->responder->conf.dirty_log)
+		ret = log_tell(w, &order->logged);
+	json = vhsm_sweep_order_encode(order);
+	if (json)
+		text = json_dumps(json, JSON_COMPACT);
+	if (!text)
+		ret = -ENOMEM;
 	if (!ret)
 		ret = vhsm_channel_send(w->monitor.channel, VHSM_FRAME_SWEEP,
-					text, len);
+					text, strlen(text));
+	free(text);
+	json_decref(json);
 	if (!ret)
 		return;
 	vhsm_watched_problem(w, "cannot speak to its monitor: %s",
@@ -166,10 +200,8 @@ static void order_send(struct vhsm_watched *w, const char *text,
 void vhsm_sweep_order(struct vhsm_watched *w)
 {
 	static struct vhsm_sweep_order order;
-	char why[VHSM_HYPERVISOR_WHY_LEN] = "", *text;
-	uint8_t *bitmap = NULL;
+	char why[VHSM_HYPERVISOR_WHY_LEN] = "";
 	uint64_t last;
-	json_t *json;
 
 	if (!w->monitor.channel || !vhsm_approval_holds(w))
 		return;
@@ -184,18 +216,7 @@ void vhsm_sweep_order(struct vhsm_watched *w)
 	if (!vhsm_hypervisor_last(w->responder->hypervisor, w->domain.domid,
 				  &last))
 		vhsm_blinded_frames(w, last);
-	json = vhsm_sweep_order_encode(&order);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	if (w->policy.full_ms && w->responder->conf.dirty_log)
-		bitmap = dirty_take(w);
-	if (text)
-		order_send(w, text, bitmap);
-	else
-		vhsm_watched_problem(w, "cannot speak to its monitor: %s",
-				     strerror(ENOMEM));
-	free(bitmap);
-	free(text);
-	json_decref(json);
+	order_send(w, &order);
 }
 
 int vhsm_sweep_learn(struct vhsm_watched *w)

@@ -18,7 +18,6 @@ struct session {
 	struct guest *guest;		/* NULL before CONFIGURE */
 	uint64_t frames;		/* of the guest */
 	uint64_t number;		/* of the last sweep */
-	bool told;			/* DIRTY came since the last sweep */
 	bool learn;			/* with the next sweep */
 	uint64_t unsent;		/* frames there was no room for */
 	uint64_t unsent_before;		/* at the last verdict */
@@ -108,7 +107,6 @@ static int on_dirty(struct session *s, const void *payload, size_t len)
 	if (r)
 		return r;
 	guest_written(s->guest, first, bits, bytes);
-	s->told = true;
 	return 0;
 }
 
@@ -181,9 +179,8 @@ static int on_sweep(struct session *s, const void *payload, size_t len)
 	if (s->order.number <= s->number)
 		return refuse(s, "a sweep's number that is not higher");
 	s->number = s->order.number;
-	if (!s->told)
+	if (!s->order.logged)
 		guest_written_unknown(s->guest);
-	s->told = false;
 	guest_sweep(s->guest, &s->order, &s->verdict, &found);
 	if (found) {
 		guest_describe(s->guest, &description);

@@ -48,6 +48,7 @@ int vhsm_hypervisor_vcpus(struct vhsm_hypervisor *hv, uint32_t domid,
 }
 
 uint64_t rig_frames, rig_last;
+bool rig_logged;
 bool rig_all_written;
 
 int vhsm_hypervisor_frames(struct vhsm_hypervisor *hv, uint32_t domid,
@@ -530,6 +531,7 @@ uint64_t sweep_await(unsigned *dirty)
 	ck_assert_msg(!vhsm_sweep_order_decode(&order, bytes, len, why), "%s",
 		      why);
 	ck_assert_uint_eq(order.vcpu[0].cr3, 0x1000 * web()->domain.domid);
+	rig_logged = order.logged;
 	return order.number;
 }
 

@@ -91,6 +91,7 @@ void verdict(uint64_t number, bool clean);
 void finding(enum vhsm_check_number check, const char *object);
 /* The next order to sweep; *dirty counts the chunks before it. */
 uint64_t sweep_await(unsigned *dirty);
+extern bool rig_logged;			/* by the order that was awaited */
 /* Up to the first order; a whole clean sweep. */
 void to_sweep(void);
 void to_clean(void);

@@ -67,6 +67,7 @@ START_TEST(the_most_vcpus_fit_and_every_register_survives)
 	char *text;
 
 	in->number = INT64_MAX;
+	in->logged = true;
 	in->vcpu_count = VHSM_VCPUS_MAX;
 	for (unsigned i = 0; i < VHSM_VCPUS_MAX; i++) {
 		bytes = (uint8_t *)&in->vcpu[i];

@@ -30,6 +30,37 @@ START_TEST(a_clean_guest_has_a_lease_that_counts_from_the_order)
 }
 END_TEST
 
+/* Each reading costs the guest a fault for every page it then writes. */
+START_TEST(the_log_is_read_when_a_full_scan_may_begin_and_not_before)
+{
+	unsigned dirty = 0, n;
+
+	to_sweep();
+	sweep_await(&dirty);
+	ck_assert(!rig_logged);		/* it has only begun */
+	verdict(1, true);
+	sweep_await(&dirty);
+	ck_assert(rig_logged);
+	ck_assert_uint_eq(dirty, 2);
+	for (n = 2; n < 5; n++) {
+		verdict(n, true);
+		ck_assert_uint_eq(sweep_await(&dirty), n + 1);
+		ck_assert(rig_logged);
+		ck_assert_uint_eq(dirty, 2);
+	}
+	/* One that got lost is told to the monitor. */
+	web()->monitor.dirty.on = false;
+	web()->monitor.log_due_ms = 0;
+	verdict(5, true);
+	sweep_await(&dirty);
+	ck_assert(!rig_logged);
+	verdict(6, true);
+	sweep_await(&dirty);
+	ck_assert(rig_logged);
+	ck_assert_uint_eq(dirty, 4);
+}
+END_TEST
+
 START_TEST(an_unapproved_boot_raises_an_alert_and_has_no_lease)
 {
 	act_is("{\"error\":{\"code\":\"unapproved\",\"message\":\"the command "
@@ -504,6 +535,8 @@ int main(void)
 		       a_clean_guest_has_a_lease_that_counts_from_the_order);
 	tcase_add_test(all,
 		       an_unapproved_boot_raises_an_alert_and_has_no_lease);
+	tcase_add_test(all,
+		       the_log_is_read_when_a_full_scan_may_begin_and_not_before);
 	tcase_add_test(all, tampering_stops_the_keys_before_anything_slow);
 	tcase_add_test(all, what_is_only_recorded_renews_the_lease);
 	tcase_add_test(all, a_sweep_in_which_a_check_failed_renews_nothing);
