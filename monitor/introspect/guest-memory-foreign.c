@@ -18,6 +18,10 @@
 
 _Static_assert(sizeof(xen_pfn_t) == sizeof(uint64_t), "frames as Xen has them");
 
+/* A monitor domain has little memory, of which each mapped page takes 64 bytes.
+ * Its looks use none of these chunks, and its scans one after the other. */
+#define TARGET_CHUNKS		16u
+
 static int foreign_load_frames(struct vhsm_guest_memory *m, const uint64_t *gfn,
 			       unsigned count, uint8_t **bytes,
 			       uint64_t *present)
@@ -72,7 +76,7 @@ static bool foreign_appeared(struct vhsm_guest_memory *m, uint64_t gfn)
 }
 
 int guest_memory_foreign_init(struct foreign *f, uint32_t domid,
-			      uint64_t frames, char *why)
+			      uint64_t frames, unsigned chunks, char *why)
 {
 	int r;
 
@@ -83,7 +87,7 @@ int guest_memory_foreign_init(struct foreign *f, uint32_t domid,
 	f->base.appeared = foreign_appeared;
 	f->base.frames = frames;
 	f->base.chunk_pages = GUEST_CHUNK_PAGES_MAX;
-	f->base.chunk_max = GUEST_CHUNK_COUNT_MAX;
+	f->base.chunk_max = chunks;
 	r = guest_memory_init(&f->base);
 	if (r) {
 		snprintf(why, VHSM_MEMORY_WHY_LEN, "out of memory");
@@ -123,7 +127,7 @@ struct vhsm_guest_memory *vhsm_guest_memory_open_target(uint32_t domid,
 		return NULL;
 	}
 	m->close = target_close;
-	if (guest_memory_foreign_init(f, domid, frames, why))
+	if (guest_memory_foreign_init(f, domid, frames, TARGET_CHUNKS, why))
 		vhsm_guest_memory_close(&m);
 	return m;
 }

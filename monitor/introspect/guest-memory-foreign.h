@@ -19,7 +19,7 @@ struct foreign {
 /* Opens the handle and sets the page accessor of base: 0, or -errno with why.
  * On an error, too, guest_memory_foreign_deinit. */
 int guest_memory_foreign_init(struct foreign *, uint32_t domid, uint64_t frames,
-			      char *why);
+			      unsigned chunks, char *why);
 void guest_memory_foreign_deinit(struct foreign *);
 
 #endif /* VHSM_GUEST_MEMORY_FOREIGN_H */

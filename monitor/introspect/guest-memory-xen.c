@@ -262,7 +262,8 @@ static int domain_init(struct domain *d, uint32_t domid, char *why)
 	uint64_t last, frames;
 	int r;
 
-	r = guest_memory_foreign_init(&d->foreign, domid, 0, why);
+	r = guest_memory_foreign_init(&d->foreign, domid, 0,
+				      GUEST_CHUNK_COUNT_MAX, why);
 	if (r)
 		return r;
 	d->xch = xc_interface_open(NULL, NULL, 0);

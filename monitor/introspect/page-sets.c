@@ -105,6 +105,23 @@ static void load_set(struct vhsm_guest_memory *m, struct page_set *set)
 		memset(set->present, 0, sizeof(set->present));
 }
 
+/* One that will not be filled up takes no room for it: there may be thousands,
+ * of a page each. */
+static struct page_set *new_set(const uint64_t *gfn, unsigned count)
+{
+	const unsigned room = count < SMALL ? count : PAGE_SET_LEN;
+	struct page_set *set = calloc(1, sizeof(*set) +
+				      2 * room * sizeof(set->gfn[0]));
+
+	if (!set)
+		return NULL;
+	set->room = room;
+	set->used_look = set->gfn + room;
+	set->count = count;
+	memcpy(set->gfn, gfn, count * sizeof(*gfn));
+	return set;
+}
+
 /* A set of these pages, at the end; NULL without memory. */
 static struct page_set *add_set(struct vhsm_guest_memory *m,
 				const uint64_t *gfn, unsigned count)
@@ -119,11 +136,9 @@ static struct page_set *add_set(struct vhsm_guest_memory *m,
 		s->set = grown;
 		s->room = 2 * s->room + 64;
 	}
-	set = calloc(1, sizeof(*set));
+	set = new_set(gfn, count);
 	if (!set)
 		return NULL;
-	memcpy(set->gfn, gfn, count * sizeof(*gfn));
-	set->count = count;
 	load_set(m, set);
 	s->set[s->count++] = set;
 	s->pages += count;
@@ -282,7 +297,7 @@ static void renew_set(struct vhsm_guest_memory *m, struct page_set *set,
 			set->gfn[kept] = set->gfn[i];
 			set->used_look[kept++] = set->used_look[i];
 		}
-	for (; kept < PAGE_SET_LEN && w->count; kept++) {
+	for (; kept < set->room && w->count; kept++) {
 		set->gfn[kept] = w->gfn[--w->count];
 		set->used_look[kept] = m->look - 1;
 	}

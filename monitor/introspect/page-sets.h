@@ -15,19 +15,19 @@
 #include <stdint.h>
 
 #define PAGE_SET_LEN	256u		/* pages, at most */
-#define PAGE_SETS_PAGES	131072u		/* in all sets, at most */
+#define PAGE_SETS_PAGES	32768u		/* in all sets, at most */
 #define PAGE_SETS_MAX	16384u		/* each is a mapping of the process */
 
 struct vhsm_guest_memory;
 
 struct page_set {
 	uint8_t *bytes;
-	unsigned count;			/* pages */
+	unsigned count, room;		/* pages */
 	uint64_t made;			/* tick of the mapping, */
 	uint64_t made_look;		/* and look */
-	uint64_t gfn[PAGE_SET_LEN];
-	uint64_t used_look[PAGE_SET_LEN];	/* 0: never */
 	uint64_t present[PAGE_SET_LEN / 64];
+	uint64_t *used_look;		/* of each; 0: never */
+	uint64_t gfn[];			/* of each; then these looks */
 };
 
 /* All zeros: none. */
