@@ -54,6 +54,27 @@ policy_make() {
 	dom0 "cp /mnt/out/policy /etc/vhsm/monitor.d/$name.conf"
 }
 
+# reaction NAME...: web is watched by a policy that does these, then tampered
+# with.
+reaction() {
+	local list
+
+	list=$(printf '"%s", ' "$@")
+	policy_make "react-$1" 'checks = { "module-unapproved" }' \
+		"throttle-rate = 2" ${EXTRA:+"$EXTRA"} \
+		"on high { reactions = { ${list%, } } }"
+	watch_web "react-$1"
+	web 'insmod /lib/modules/evil/evil-module.ko'
+	UID_=$(alert_of module-unapproved)
+	eventually 20 dom0 "vhsmctl alerts show $UID_ --json |
+		grep -q '\"reaction\": *\"$1\"'"
+}
+
+undo() {
+	web 'rmmod evil_module'
+	put_right 'evil-module removed'
+}
+
 # What was found in the web that was, would be found again as long as it runs.
 web_ended() {
 	dom0 'xl destroy web || true'
