@@ -210,9 +210,11 @@ void vhsm_keys_decide(struct vhsm_key_gate *gate, const struct vhsm_watched *w)
 {
 	if (w->stopped) {
 		*gate = (struct vhsm_key_gate){
-			.level = VHSM_GATE_FULL, .unwatched = true,
-			.reason = "the watch was ended by an admin",
+			.level = VHSM_GATE_FULL, .unwatched = !w->unnamed,
 		};
+		snprintf(gate->reason, sizeof(gate->reason), w->unnamed ?
+			 "its configuration names no policy" :
+			 "the watch was ended by an admin");
 		return;
 	}
 	vhsm_ladder_gate(gate, &w->policy, &w->incident, &w->watch,

@@ -130,7 +130,10 @@ struct vhsm_watched {
 	struct vhsm_responder *responder;
 	struct vhsm_domain_seen domain;	/* domid 0: does not run */
 	bool by_admin;			/* watch.start gave the policy */
-	bool stopped;			/* watch.stop; until the domain goes */
+	bool stopped;			/* watch.stop, or unnamed; until the
+					 * domain goes */
+	bool unnamed;			/* its configuration named no policy, as
+					 * far as it could be read */
 	uint32_t stopped_domid;		/* by a former responder; 0: not */
 	struct vhsm_policy policy;
 	bool mixed;			/* its devices name several: none is

@@ -145,7 +145,7 @@ static void gone(struct vhsm_watched *w)
 {
 	vhsm_log(LOG_INFO, "%s (ID %u): gone", w->domain.name,
 		 w->domain.domid);
-	w->stopped = false;
+	w->stopped = w->unnamed = false;
 	vhsm_watched_step(w, VHSM_GONE, false);
 	w->domain.domid = 0;
 }
@@ -193,15 +193,18 @@ static void policy_read(struct vhsm_responder *r,
 		 seen->domid, no_room(errno));
 }
 
-/* An admin took its monitor= away meanwhile. */
+/* An admin took its monitor= away meanwhile.  Or it cannot be read now: so this
+ * is no admin's word, and what a device demands still counts. */
 static void not_watched_now(struct vhsm_watched *w,
 			    const struct vhsm_domain_seen *seen)
 {
 	w->domain = *seen;
 	vhsm_utf8_mend(w->domain.name);
-	w->stopped = true;
+	w->stopped = w->unnamed = true;
 	vhsm_log(LOG_NOTICE, "%s (ID %u): not watched any more: its "
-		 "configuration names no policy now", seen->name, seen->domid);
+		 "configuration names no policy now, or is not found; if it "
+		 "should be: vhsmctl monitor start --domain %s", seen->name,
+		 seen->domid, seen->uuid);
 	vhsm_keys_gate(w, NULL, 0);
 }
 
@@ -389,7 +392,7 @@ int vhsm_roster_start(struct vhsm_responder *r, const char *who,
 	/* One that is watched already goes on, under the new policy: what the
 	 * monitor was told is of the old, so it begins again. */
 	if (seen) {
-		w->stopped = false;
+		w->stopped = w->unnamed = false;
 		came(w, seen);
 	}
 	vhsm_state_save(r);
@@ -403,7 +406,7 @@ int vhsm_roster_stop(struct vhsm_watched *w, char *why)
 			 "vhsmctl release it first", w->domain.name);
 		return -EBUSY;
 	}
-	w->by_admin = false;
+	w->by_admin = w->unnamed = false;
 	/* The domain that runs; the next is that of its configuration. */
 	w->stopped = w->domain.domid != 0;
 	vhsm_watched_step(w, VHSM_GONE, false);

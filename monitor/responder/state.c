@@ -63,12 +63,18 @@ static void unnotified_load(struct vhsm_watched *w, const json_t *uids)
 			       json_string_value(uid), VHSM_ALERT_UID_LEN);
 }
 
+/* By an admin: where none has said so, it is looked at anew. */
+static bool is_ended(const struct vhsm_watched *w)
+{
+	return w->stopped && !w->unnamed;
+}
+
 static json_t *guest_encode(const struct vhsm_watched *w)
 {
 	return json_pack("{s:s,s:s,s:s,s:b,s:I,s:o,s:o}",
 			 "uuid", w->domain.uuid, "name", w->domain.name,
 			 "policy", w->policy.name, "by_admin", w->by_admin,
-			 "stopped_domid", (json_int_t)(w->stopped ?
+			 "stopped_domid", (json_int_t)(is_ended(w) ?
 				w->domain.domid : w->stopped_domid),
 			 "incident", w->incident.open ?
 			 vhsm_incident_encode(&w->incident) : json_null(),
@@ -84,7 +90,7 @@ void vhsm_state_save(struct vhsm_responder *r)
 	int ret = -ENOMEM;
 
 	LIST_FOREACH(w, &r->guests, link)
-		if (w->incident.open || w->by_admin || w->stopped ||
+		if (w->incident.open || w->by_admin || is_ended(w) ||
 		    w->stopped_domid)
 			json_array_append_new(guests, guest_encode(w));
 	boot_id(host);

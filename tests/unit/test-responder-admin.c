@@ -26,7 +26,6 @@ START_TEST(an_approval_withdrawn_counts_from_the_next_sweep)
 	int64_t since;
 	char path[128];
 
-	r.conf.monitor_hang_ms = 5000;
 	to_clean();
 	approved("", "");
 	snprintf(path, sizeof(path), "%s/baselines/approved/" UUID ".json",
@@ -55,7 +54,6 @@ START_TEST(a_baseline_that_was_changed_or_removed_is_approved_no_longer)
 	snprintf(path, sizeof(path), "%s/baselines/web-6.1", dir);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	write_file("baselines/web-6.1/manifest.json", "old", 0600);
-	r.conf.monitor_hang_ms = 5000;
 	to_clean();
 	/* The approvals' file is as it was: only the baseline is not. */
 	approved_is("", "");
@@ -73,7 +71,6 @@ END_TEST
 
 START_TEST(a_change_that_leaves_the_guest_approved_changes_nothing)
 {
-	r.conf.monitor_hang_ms = 5000;
 	to_clean();
 	looked = 0;
 	approved("web-6.1", "d1");
@@ -89,7 +86,6 @@ END_TEST
 
 START_TEST(another_state_of_the_baseline_gets_another_monitor)
 {
-	r.conf.monitor_hang_ms = 5000;
 	to_clean();
 	approved("web-6.1", "d2");
 	act_is("{\"result\":{\"baseline\":\"web-6.1\",\"manifest\":\"d2\"}}",
@@ -172,6 +168,24 @@ START_TEST(a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes)
 		until(valid_ms == -1);
 	run_for(300);
 	ck_assert(!web() || (web()->stopped && in_state(VHSM_WATCH_ABSENT)));
+	/* Nobody has said so: what a device demands still counts, and it is
+	 * looked at anew when we are started anew. */
+	ck_assert(!gate_unwatched);
+	restart();
+	ck_assert_ptr_null(web());
+}
+END_TEST
+
+START_TEST(an_admins_word_counts_where_no_policy_is_named)
+{
+	to_clean();
+	write_file("web.cfg", "name = \"web\"\nuuid = \"" UUID "\"\n"
+		   "vhsm = [ \"keys=a\" ]\n", 0600);
+	domain_runs(6);
+	until(valid_ms == -1);
+	ck_assert(!gate_unwatched);
+	stop_watch();
+	until(gate_unwatched);
 }
 END_TEST
 
@@ -264,8 +278,9 @@ START_TEST(a_monitor_is_waited_for_as_long_as_the_new_policy_asks)
 	json_t *result;
 
 	write_file("slow.conf", "lease-ms = 5000\nsweep-ms = 1000\n", 0600);
+	r.conf.monitor_hang_ms = 400;
 	to_clean();
-	ck_assert_uint_eq(web()->times.hang_ms, r.conf.monitor_hang_ms);
+	ck_assert_uint_eq(web()->times.hang_ms, 400);
 	call("watch.start", json_pack("{s:s,s:s}", "domain", "web", "policy",
 				      "slow"), &result, code);
 	ck_assert_str_eq(code, "");
@@ -351,6 +366,7 @@ int main(void)
 	tcase_add_loop_test(all,
 		a_guest_whose_policy_was_taken_away_is_not_watched_when_it_comes,
 		0, 2);
+	tcase_add_test(all, an_admins_word_counts_where_no_policy_is_named);
 	tcase_add_test(all,
 	       a_watch_that_was_ended_while_nothing_ran_is_that_of_the_configuration);
 	tcase_add_test(all, a_stopped_domain_that_is_gone_leaves_nothing);
