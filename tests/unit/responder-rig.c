@@ -317,7 +317,7 @@ static void conf_fill(void)
 
 	r.conf.max_guests = 4;
 	r.conf.monitor_start_ms = 2000;
-	r.conf.monitor_hang_ms = 400;
+	r.conf.monitor_hang_ms = 5000;	/* on a slow machine, too */
 	r.conf.monitor_memory_mib = 96;
 	r.conf.dirty_log = true;
 	r.conf.vhsmd.run_dir = strdup(dir);

@@ -113,14 +113,18 @@ END_TEST
 
 START_TEST(who_says_too_much_is_heard_later)
 {
-	json_t *json = vhsm_log_encode("a line that says nothing of interest");
-	char *text = json_dumps(json, JSON_COMPACT);
+	char line[VHSM_LOG_TEXT_LEN] = "", *text;
 	bool paused_once = false;
 	uint64_t number;
+	json_t *json;
+
+	memset(line, 'x', sizeof(line) - 1);
+	json = vhsm_log_encode(line);
+	text = json_dumps(json, JSON_COMPACT);
 
 	to_clean();
 	number = sweep_await(NULL);
-	for (unsigned i = 0; i < 9000; i++) {
+	for (unsigned i = 0; i < 50000 && !paused_once; i++) {
 		until(!vhsm_channel_send(monitor, VHSM_FRAME_LOG, text,
 					 strlen(text)));
 		if (i % 64)

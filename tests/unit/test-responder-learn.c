@@ -23,9 +23,11 @@ static void learn_done(void)
 					   NULL, 0), 0);
 }
 
-/* Until the monitor was told to learn, and its next verdict. */
+/* Until the monitor was told to learn; what it is to sweep before is clean. */
 static void asked(void)
 {
+	struct vhsm_sweep_order order;
+	char why[VHSM_MESSAGE_WHY_LEN];
 	const void *bytes;
 	uint32_t type = 0;
 	size_t len;
@@ -36,6 +38,11 @@ static void asked(void)
 	while (type != VHSM_FRAME_LEARN) {
 		until((ret = vhsm_channel_recv(monitor, &type, &bytes, &len)));
 		ck_assert_int_eq(ret, 1);
+		if (type != VHSM_FRAME_SWEEP)
+			continue;
+		ck_assert_int_eq(vhsm_sweep_order_decode(&order, bytes, len,
+							 why), 0);
+		verdict(order.number, true);
 	}
 }
 
@@ -110,6 +117,7 @@ START_TEST(a_monitor_that_only_sweeps_on_is_not_waited_for_for_ever)
 	int64_t since = vhsm_now_ms();
 	json_t *result;
 
+	r.conf.monitor_hang_ms = 400;
 	to_clean();
 	asked();
 	while (!answered()) {
@@ -159,11 +167,13 @@ END_TEST
 
 START_TEST(what_was_found_while_it_learned_spoils_it)
 {
+	uint64_t number;
+
 	to_clean();
 	asked();
-	sweep_await(NULL);
+	number = sweep_await(NULL);
 	finding(VHSM_CHECK_YARA, "rule x");
-	verdict(2, false);
+	verdict(number, false);
 	learned("cpu-entry", "gates");
 	learn_done();
 	expect_failed();
@@ -221,7 +231,6 @@ START_TEST(an_approval_withdrawn_while_it_is_written_counts)
 {
 	json_t *result;
 
-	r.conf.monitor_hang_ms = 5000;
 	to_clean();
 	act_hold("learn", true);
 	asked();
@@ -234,9 +243,8 @@ START_TEST(an_approval_withdrawn_while_it_is_written_counts)
 	act_hold("learn", false);
 	answer(&result, code);
 	json_decref(result);
-	until(in_state(VHSM_WATCH_RESTING) || in_state(VHSM_WATCH_SWEEPING));
 	if (in_state(VHSM_WATCH_SWEEPING))
-		verdict(sweep_await(NULL), true);
+		verdict(web()->watch.sweep, true);
 	until(alert_count("boot-unapproved") == 1);
 	until(valid_ms == 0);
 }

@@ -309,7 +309,6 @@ START_TEST(what_is_found_during_a_release_refuses_it)
 	char code[32];
 	json_t *result;
 
-	r.conf.monitor_hang_ms = 5000;
 	tampered();
 	verdict(1, false);
 	until(acted("seal") && !web()->reaction && web()->vault_told);
