@@ -192,8 +192,8 @@ int vhsm_baseline_find(const char *base, const char *uuid,
 	(void)boot;
 	(void)why;
 	MUST(strlen(uuid) == VHSM_UUID_TEXT - 1);
-	strcpy(name, "web-6.1");
-	strcpy(digest, "d1");
+	snprintf(name, VHSM_BASELINE_NAME_MAX, "web-6.1");
+	snprintf(digest, VHSM_BASELINE_DIGEST_LEN, "d1");
 	return 0;
 }
 
@@ -252,7 +252,7 @@ int __wrap_vhsm_bundle_begin(struct vhsm_watched *w)
 int __wrap_vhsm_bundle_path(struct vhsm_watched *w, char *path)
 {
 	MUST(w->incident.open);
-	strcpy(path, "/memory.img");
+	snprintf(path, PATH_MAX, "/memory.img");
 	return 0;
 }
 
