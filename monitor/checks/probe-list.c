@@ -209,6 +209,27 @@ static int walk_tracers(struct reader *r, uint64_t va, uint64_t end)
 	return error;
 }
 
+/* One that is off the list, and that some places still call: they are patched
+ * one after the other. */
+static int read_removed(struct reader *r)
+{
+	struct vhsm_probe_list *list = r->list;
+	uint64_t at, va, next;
+	int error;
+
+	if (vhsm_kernel_symbol(r->kernel, "removed_ops", &at))
+		return 0;
+	error = vhsm_kernel_read_u64(r->kernel, at, &va);
+	if (error || !va)
+		return error;
+	if (list->tracers == VHSM_TRACERS_MAX)
+		return -ELOOP;
+	error = tracer_read(r->kernel, va, &list->tracer[list->tracers], &next);
+	if (!error)
+		list->tracers++;
+	return error;
+}
+
 static int direct_visit(uint64_t ip, uint64_t direct, void *arg)
 {
 	struct reader *r = arg;
@@ -283,8 +304,10 @@ static int read_tracers(struct reader *r, char *why)
 	    vhsm_kernel_symbol(r->kernel, "ftrace_list_end", &end))
 		return 0;
 	error = vhsm_kernel_read_u64(r->kernel, list, &first);
-	if (!error && first && first != end)
+	if (!error)
 		error = walk_tracers(r, first, end);
+	if (!error)
+		error = read_removed(r);
 	if (!error)
 		error = read_direct(r);
 	if (error)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * probe-list.h - who the guest's kernel says is attached to its text: kprobes
- * (kprobe_table), ftrace's operations (ftrace_ops_list) and direct calls
- * (direct_functions), and what it is patching right now (bp_desc).  Copied
+ * (kprobe_table), ftrace's operations (ftrace_ops_list, removed_ops) and direct
+ * calls (direct_functions), and what it is patching right now (bp_desc).  Copied
  * once; the guest's word, judged by who asks.
  *
  * Facts: Linux 6.1 include/linux/kprobes.h, ftrace.h, kernel/kprobes.c,

@@ -7,6 +7,7 @@
 #include "exec-owner.h"
 #include "module-function.h"
 
+#define MUTEX_FLAGS	7u		/* in its owner: include/linux/mutex.h */
 #define INT3		0xccu
 #define JUMP_LEN	5u
 #define SITE_MAX	256u
@@ -28,13 +29,30 @@ static bool is_function(const struct vhsm_kernel *k, uint64_t va)
 	       vhsm_reference_is_function(k->reference, va - k->slide);
 }
 
-/* Whether the guest's word at va is the target, a function of the image. */
-static bool named_by(const struct vhsm_kernel *k, uint64_t va, uint64_t target)
+/* Whether somebody holds the mutex of that name. */
+static bool is_held(const struct vhsm_kernel *k, const char *name)
+{
+	uint64_t va, owner;
+
+	return !vhsm_kernel_symbol(k, name, &va) &&
+	       !vhsm_kernel_read_member(k, va, VHSM_L_mutex__owner, &owner) &&
+	       owner & ~(uint64_t)MUTEX_FLAGS;
+}
+
+/* Whether the target is a function of the image, and the guest's word at va: or
+ * under the lock, which is held while it and what calls it change, one after
+ * the other, each for long. */
+static enum vhsm_explained named_by(const struct vhsm_kernel *k, uint64_t va,
+				    uint64_t target, const char *lock)
 {
 	uint64_t named;
 
-	return !vhsm_kernel_read_u64(k, va, &named) && named == target &&
-	       is_function(k, target);
+	if (vhsm_kernel_read_u64(k, va, &named) || !is_function(k, target))
+		return VHSM_UNEXPLAINED;
+	if (named == target)
+		return VHSM_EXPLAINED;
+	return lock && is_held(k, lock) ? VHSM_EXPLAINED_NOW :
+	       VHSM_UNEXPLAINED;
 }
 
 /* Whether it is where the code of a BPF dispatcher begins, for whose calls the
@@ -71,14 +89,18 @@ static enum vhsm_explained static_call(const struct vhsm_kernel *k,
 				       uint64_t target)
 {
 	uint64_t func;
+	bool changes;
 
 	if (!site->key ||
 	    vhsm_kernel_read_member(k, site->key + k->slide,
-				    VHSM_L_static_call_key__func, &func) ||
-	    func != target)
+				    VHSM_L_static_call_key__func, &func))
+		return VHSM_UNEXPLAINED;
+	/* The key is written first, then the calls, each by breakpoints. */
+	changes = func != target;
+	if (changes && !is_held(k, "static_call_mutex"))
 		return VHSM_UNEXPLAINED;
 	if (is_function(k, target))
-		return VHSM_EXPLAINED;
+		return changes ? VHSM_EXPLAINED_NOW : VHSM_EXPLAINED;
 	return !vhsm_kernel_in_text(k, target) &&
 	       (dispatcher(k, site->key + k->slide, target) ||
 		vhsm_module_function_at(probes->functions, k, target)) ?
@@ -191,8 +213,8 @@ static enum vhsm_explained judge(const struct vhsm_kernel *k,
 	switch (site->kind) {
 	case VHSM_SITE_ALTERNATIVE:
 	case VHSM_SITE_PARAVIRT:
-		return site->key && named_by(k, site->key + k->slide, target) ?
-		       VHSM_EXPLAINED : VHSM_UNEXPLAINED;
+		return site->key ? named_by(k, site->key + k->slide, target,
+					    NULL) : VHSM_UNEXPLAINED;
 	case VHSM_SITE_STATIC_CALL:
 		return static_call(k, probes, site, target);
 	case VHSM_SITE_RETPOLINE:
@@ -200,8 +222,8 @@ static enum vhsm_explained judge(const struct vhsm_kernel *k,
 		       VHSM_UNEXPLAINED;
 	case VHSM_SITE_FTRACE:
 		if (site->key)
-			return named_by(k, site->key + k->slide, target) ?
-			       VHSM_EXPLAINED : VHSM_UNEXPLAINED;
+			return named_by(k, site->key + k->slide, target,
+					"ftrace_lock");
 		return trampoline(k, probes, target) ||
 		       vhsm_probe_list_is_direct(probes, site->va + k->slide,
 						 target) ?

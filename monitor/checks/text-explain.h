@@ -11,7 +11,10 @@
  *   static call       the same of the key's function; or it is one of an
  *                     approved module (module-function.h), or the code of the
  *                     BPF dispatcher whose key it is
- *   ftrace's callers  the same of ftrace_trace_function
+ *                     (while static_call_mutex is held, the key may name the
+ *                     next target already)
+ *   ftrace's callers  the same of ftrace_trace_function, or while ftrace_lock is
+ *                     held any function of the image
  *   ftrace location   an ftrace_ops on the list has this trampoline, which is
  *                     a copy of the image's; or direct_functions has this
  *                     function with this target
@@ -22,7 +25,7 @@
  *   being patched     int3, bp_desc lists the place, and both what will stand
  *                     there and what is emulated meanwhile are legal values
  *
- * What an attacker who writes both sides of one of these gets: a call that goes
+ * What an attacker who writes both sides of one of these, or a lock, gets: a call that goes
  * to another whole function of the approved kernel (code reuse, not code), or
  * through an ftrace_ops, direct call or kprobe that is on the kernel's own
  * lists, where trace-hook judges who it calls.  A function outside the image's

@@ -335,6 +335,40 @@ START_TEST(a_static_call_goes_where_its_key_says)
 }
 END_TEST
 
+/* The key first, then the calls: one that is not there yet is no tampering, but
+ * for functions only, and only for as long as the lock is held. */
+START_TEST(a_static_call_may_lag_behind_its_key_under_the_lock)
+{
+	const struct vhsm_site *site = find_site(VHSM_SITE_STATIC_CALL, 0xe8);
+	uint64_t slide = f.kernel.slide, target = symbol("vfs_write");
+	uint64_t lock = symbol("static_call_mutex");
+
+	poke_branch(site->va + slide, 0xe8, target);
+	task_fixture_set(&f, lock, VHSM_L_mutex__owner, f.heap | 1);
+	ck_assert_msg(sweep_all() == 0, "%s", last.detail);
+	task_fixture_set(&f, lock, VHSM_L_mutex__owner, 1);
+	ck_assert_uint_eq(sweep_all(), 1);
+	task_fixture_set(&f, lock, VHSM_L_mutex__owner, f.heap);
+	poke_branch(site->va + slide, 0xe8, target + 1);
+	ck_assert_uint_eq(sweep_all(), 1);
+}
+END_TEST
+
+/* While locations change, the callers call what walks the list. */
+START_TEST(ftraces_callers_may_differ_from_their_word_under_the_lock)
+{
+	const struct vhsm_site *site = find_site(VHSM_SITE_FTRACE, 0xe8);
+	uint64_t target = symbol("vfs_write"), lock = symbol("ftrace_lock");
+
+	poke_branch(site->va + f.kernel.slide, 0xe8, target);
+	ck_assert_uint_eq(sweep_all(), 1);
+	task_fixture_set(&f, lock, VHSM_L_mutex__owner, f.heap);
+	ck_assert_msg(sweep_all() == 0, "%s", last.detail);
+	poke_branch(site->va + f.kernel.slide, 0xe8, target + 1);
+	ck_assert_uint_eq(sweep_all(), 1);
+}
+END_TEST
+
 START_TEST(a_static_call_out_of_the_text_is_found_whatever_its_key_says)
 {
 	const struct vhsm_site *site = find_site(VHSM_SITE_STATIC_CALL, 0xe8);
@@ -480,7 +514,11 @@ int main(void)
 	tcase_add_test(tests,
 		       a_hook_is_kernel_text_where_nobody_looks_for_hooks);
 	tcase_add_test(tests, a_jump_behind_the_prologue_is_kernel_text);
+	tcase_add_test(tests,
+		       ftraces_callers_may_differ_from_their_word_under_the_lock);
 	tcase_add_test(tests, a_static_call_goes_where_its_key_says);
+	tcase_add_test(tests,
+		       a_static_call_may_lag_behind_its_key_under_the_lock);
 	tcase_add_loop_test(tests,
 		a_static_call_out_of_the_text_is_found_whatever_its_key_says,
 		0, 2);

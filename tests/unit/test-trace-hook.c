@@ -162,6 +162,19 @@ START_TEST(a_foreign_tracer_of_a_sensitive_function_is_found)
 }
 END_TEST
 
+/* Until the last place that calls it is patched. */
+START_TEST(a_tracer_that_is_being_removed_is_judged_too)
+{
+	uint64_t ops = make_tracer(OUTSIDE, make_hash(symbol(VICTIM), 0), 0);
+
+	guest_fixture_poke_u64(&f.guest, symbol("ftrace_ops_list"),
+			       symbol("ftrace_list_end"));
+	expect_nothing();
+	guest_fixture_poke_u64(&f.guest, symbol("removed_ops"), ops);
+	expect("ftrace hook on " VICTIM);
+}
+END_TEST
+
 START_TEST(a_foreign_tracer_of_everything_is_found)
 {
 	make_tracer(OUTSIDE, 0, 0);
@@ -347,6 +360,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, a_guest_with_nothing_attached_is_silent);
 	tcase_add_test(tests,
 		       a_foreign_tracer_of_a_sensitive_function_is_found);
+	tcase_add_test(tests, a_tracer_that_is_being_removed_is_judged_too);
 	tcase_add_test(tests, a_foreign_tracer_of_everything_is_found);
 	tcase_add_test(tests,
 		a_foreign_tracer_of_other_functions_counts_if_it_redirects);
