@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GUEST_PAGE	4096u
+
 /* --- what was written --- */
 
 void vhsm_runner_dirty_unknown(struct vhsm_runner *r)
@@ -125,12 +127,26 @@ static void end(struct vhsm_runner *r)
 		r->full_done++;
 }
 
+/* What was found counts for as long as it is there: its frame is looked at by
+ * the next scan, too, written or not; all of them, if it is not known. */
+static void look_there_again(struct vhsm_runner *r,
+			     const struct vhsm_finding *f)
+{
+	const uint64_t gfn = f->physical / GUEST_PAGE;
+
+	if (!f->physical)
+		r->full_tracked = false;
+	else if (r->written && gfn < r->frames)
+		r->written[gfn / 8] |= (uint8_t)(1u << (gfn % 8));
+}
+
 static void tell_all(struct vhsm_runner *r, struct slot *slot)
 {
 	unsigned i;
 
 	for (i = 0; i < r->reports.count; i++) {
 		r->full_found++;
+		look_there_again(r, &r->reports.finding[i]);
 		runner_tell(r, slot, &r->reports.finding[i]);
 	}
 }
@@ -186,7 +202,7 @@ int vhsm_runner_slice(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		result = run_full(r, kernel, deadline);
 		if (result == VHSM_CHECK_MORE)
 			continue;
-		if (result)
+		if (result || r->full_cut)
 			r->full_failed = true;
 		next_slot(r, r->full_at + 1);
 		if (r->full_at == r->slots) {

@@ -35,6 +35,7 @@ static struct {
 	unsigned full_runs;
 	int full_fails;
 	bool full_reports;
+	uint64_t full_physical;
 	bool full_cut;
 	const uint8_t *dirty;		/* as the full check got it */
 	uint8_t dirty_byte;
@@ -105,7 +106,8 @@ static int quick_learn(void *state, struct vhsm_sweep *sweep, json_t **learned,
 
 static int full_run(void *state, struct vhsm_sweep *sweep, char *why)
 {
-	struct vhsm_finding f = { .object = "frame 3", .confidence = 90 };
+	struct vhsm_finding f = { .object = "frame 3", .confidence = 90,
+				  .physical = play.full_physical };
 
 	(void)state;
 	(void)why;
@@ -676,6 +678,46 @@ START_TEST(a_scan_after_one_that_failed_leaves_nothing_out)
 }
 END_TEST
 
+static void scan_told(void)
+{
+	vhsm_runner_dirty(runner, 64, 0, none, 8);
+	scan();
+}
+
+/* A key that leaked stays leaked, though nobody writes to it any more. */
+START_TEST(where_something_was_found_the_next_scan_looks_again)
+{
+	scan_told();
+	scan_told();
+	ck_assert_ptr_nonnull(play.dirty);
+	play.full_reports = true;
+	play.full_physical = 0x3123;
+	scan_told();
+	play.full_reports = false;
+	scan_told();
+	ck_assert_uint_eq(play.dirty_byte, 0x08);
+	/* Then it is gone. */
+	scan_told();
+	ck_assert_uint_eq(play.dirty_byte, 0);
+	play.full_reports = true;
+	play.full_physical = 0;
+	scan_told();
+	scan_told();
+	ck_assert_ptr_null(play.dirty);
+}
+END_TEST
+
+START_TEST(a_scan_after_one_that_found_too_much_leaves_nothing_out)
+{
+	scan_told();
+	play.full_cut = true;
+	scan_told();
+	ck_assert_ptr_nonnull(play.dirty);
+	scan_told();
+	ck_assert_ptr_null(play.dirty);
+}
+END_TEST
+
 START_TEST(dirty_bits_outside_the_guest_are_ignored)
 {
 	const uint8_t bits[4] = { 0xff, 0xff, 0xff, 0xff };
@@ -739,6 +781,8 @@ int main(void)
 	tcase_add_test(tests, a_scan_waits_until_it_is_told_what_was_written);
 	tcase_add_test(tests, only_a_scan_after_a_tracked_one_leaves_frames_out);
 	tcase_add_test(tests, a_scan_after_one_that_failed_leaves_nothing_out);
+	tcase_add_test(tests, where_something_was_found_the_next_scan_looks_again);
+	tcase_add_test(tests, a_scan_after_one_that_found_too_much_leaves_nothing_out);
 	tcase_add_test(tests, dirty_bits_outside_the_guest_are_ignored);
 	tcase_add_test(tests, what_checks_learn_stands_under_their_names);
 	suite_add_tcase(suite, tests);
