@@ -53,7 +53,7 @@ static void report(struct run *r, const struct vhsm_mapping *m, uint64_t from,
 	};
 
 	if (in_module_area(k, from) &&
-	    !vhsm_grace_over(&r->state->grace, from))
+	    !vhsm_grace_over(&r->state->grace, k, from))
 		return;
 	if (r->reports++ >= REPORTS_MAX) {
 		r->sweep->cut = true;

@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+#define GP_STATE	3u		/* RCU_SEQ_STATE_MASK */
+#define GP_STEP		4u		/* 1 << RCU_SEQ_CTR_SHIFT */
+
 static uint64_t now_ms(void)
 {
 	struct timespec t;
@@ -11,20 +14,44 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-bool vhsm_grace_over(struct vhsm_grace *g, uint64_t key)
+/* RCU's count of grace periods, and whether one is under way: its lowest bits. */
+static uint64_t gp_seq(const struct vhsm_kernel *k)
 {
-	uint64_t now = now_ms();
+	uint64_t va, seq;
+
+	return vhsm_kernel_symbol(k, "rcu_state", &va) ||
+	       vhsm_kernel_read_member(k, va, VHSM_L_rcu_state__gp_seq, &seq) ?
+	       0 : seq;
+}
+
+/* Whether who waited for RCU at the first look may do so still: for the end of
+ * the grace period that was under way then, and of the next. */
+static bool may_wait(uint64_t first, uint64_t now)
+{
+	return now & GP_STATE && now / GP_STEP - first / GP_STEP < 2;
+}
+
+bool vhsm_grace_over(struct vhsm_grace *g, const struct vhsm_kernel *k,
+		     uint64_t key)
+{
+	uint64_t now = now_ms(), seq = gp_seq(k);
 
 	for (unsigned i = 0; i < g->count; i++) {
 		if (g->thing[i].key != key)
 			continue;
 		g->thing[i].seen = true;
+		if (may_wait(g->thing[i].gp_seq, seq) &&
+		    now - g->thing[i].first_ms < VHSM_GRACE_MAX_MS)
+			g->thing[i].since_ms = now;
 		return now - g->thing[i].since_ms >= VHSM_GRACE_MS;
 	}
 	if (g->count == VHSM_GRACE_THINGS)
 		return true;
 	g->thing[g->count].key = key;
+	g->thing[g->count].first_ms = g->warm ? now :
+		now - VHSM_GRACE_MAX_MS;
 	g->thing[g->count].since_ms = g->warm ? now : now - VHSM_GRACE_MS;
+	g->thing[g->count].gp_seq = seq;
 	g->thing[g->count].seen = true;
 	g->count++;
 	return !g->warm;

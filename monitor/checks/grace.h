@@ -4,10 +4,14 @@
  *
  * What a module leaves behind is freed when no processor can be in it any more:
  * its init text after the init, all of it after rmmod.  For that time (an RCU
- * grace period, which a busy guest makes long) the memory is still executable
- * and no structure of the kernel says whose it is.  So there, and only there,
- * something new is given VHSM_GRACE_MS before it counts.  What is there at the
- * first look has had its time.
+ * grace period) the memory is still executable and no structure of the kernel
+ * says whose it is.  So there, and only there, something new is given
+ * VHSM_GRACE_MS before it counts, and a guest that is so busy that its grace
+ * periods take longer, a whole one of these before that, by its own word, up to
+ * VHSM_GRACE_MAX_MS.  What is there at the first look has had its time.
+ *
+ * Facts: Linux 6.1 kernel/module/main.c (free_module), kernel/rcu/rcu.h
+ * (rcu_seq_done).
  */
 #ifndef VHSM_GRACE_H
 #define VHSM_GRACE_H
@@ -15,7 +19,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel.h"
+
 #define VHSM_GRACE_MS		1500u
+#define VHSM_GRACE_MAX_MS	15000u
 #define VHSM_GRACE_THINGS	128u	/* what is beyond gets no grace */
 
 struct vhsm_grace {
@@ -23,7 +30,9 @@ struct vhsm_grace {
 	unsigned count;
 	struct {
 		uint64_t key;
-		uint64_t since_ms;	/* CLOCK_MONOTONIC */
+		uint64_t first_ms;	/* CLOCK_MONOTONIC */
+		uint64_t since_ms;	/* nothing waits for RCU since */
+		uint64_t gp_seq;	/* RCU's, at the first look */
 		bool seen;		/* in this run */
 	} thing[VHSM_GRACE_THINGS];
 };
@@ -31,7 +40,8 @@ struct vhsm_grace {
 /* All zeros is an empty one. */
 
 /* Whether the thing, seen now, has been there long enough to count. */
-bool vhsm_grace_over(struct vhsm_grace *, uint64_t key);
+bool vhsm_grace_over(struct vhsm_grace *, const struct vhsm_kernel *,
+		     uint64_t key);
 /* After each whole run: what was not seen in it is forgotten. */
 void vhsm_grace_end(struct vhsm_grace *);
 

@@ -42,7 +42,7 @@ static void report(struct state *s, struct vhsm_sweep *sweep,
 
 	/* rmmod takes it out of the list first and frees it last. */
 	if (read && m.state >= VHSM_MODULE_GOING &&
-	    !vhsm_grace_over(&s->grace, seen->va))
+	    !vhsm_grace_over(&s->grace, k, seen->va))
 		return;
 	if (read && m.name[0])
 		snprintf(f.object, sizeof(f.object), "module %s", m.name);

@@ -240,7 +240,7 @@ static int check_module(struct run *r, const struct vhsm_module *m, char *why)
 		return 0;
 	}
 	if (m->state != VHSM_MODULE_LIVE &&
-	    !vhsm_grace_over(&r->state->grace, m->va))
+	    !vhsm_grace_over(&r->state->grace, r->sweep->kernel, m->va))
 		return 0;
 	/* Two of a name: the second is an impostor, or the first was. */
 	if (r->state->base[number] != m->base) {

@@ -289,6 +289,12 @@ START_TEST(text_made_writable_is_found)
 }
 END_TEST
 
+static void grace_pass(void)
+{
+	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 600000000 },
+		  NULL);
+}
+
 START_TEST(new_page_among_modules_counts_when_it_stays)
 {
 	void *state = table_fixture_open(&f, &vhsm_check_exec_unknown);
@@ -299,11 +305,38 @@ START_TEST(new_page_among_modules_counts_when_it_stays)
 	ck_assert_int_eq(table_fixture_rerun(&f, &vhsm_check_exec_unknown,
 					     state), 0);
 	ck_assert_uint_eq(f.count, 0);
-	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 600000000 },
-		  NULL);
+	grace_pass();
 	ck_assert_int_eq(table_fixture_rerun(&f, &vhsm_check_exec_unknown,
 					     state), 0);
 	ck_assert_uint_eq(f.count, 1);
+	vhsm_check_exec_unknown.close(state);
+}
+END_TEST
+
+static void set_grace_periods(uint64_t seq)
+{
+	guest_fixture_poke_u64(&f.guest,
+		table_fixture_symbol(&f, "rcu_state") +
+		vhsm_reference_layout(reference,
+				      VHSM_L_rcu_state__gp_seq).offset, seq);
+}
+
+/* rmmod of a busy guest: its grace period takes longer than ours. */
+START_TEST(new_page_among_modules_has_the_time_that_rcu_takes)
+{
+	static const uint64_t seq[] = { 0x101, 0x101, 0x105, 0x109 };
+	void *state = table_fixture_open(&f, &vhsm_check_exec_unknown);
+
+	ck_assert_int_eq(table_fixture_rerun(&f, &vhsm_check_exec_unknown,
+					     state), 0);
+	table_fixture_page(&f, MODULES, VHSM_MAP_EXEC);
+	for (unsigned i = 0; i < sizeof(seq) / sizeof(seq[0]); i++) {
+		set_grace_periods(seq[i]);
+		ck_assert_int_eq(table_fixture_rerun(&f,
+				&vhsm_check_exec_unknown, state), 0);
+		ck_assert_uint_eq(f.count, i == 3);
+		grace_pass();
+	}
 	vhsm_check_exec_unknown.close(state);
 }
 END_TEST
@@ -401,6 +434,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, page_that_is_writable_and_executable_is_found);
 	tcase_add_test(t, text_made_writable_is_found);
 	tcase_add_test(t, new_page_among_modules_counts_when_it_stays);
+	tcase_add_test(t,
+		       new_page_among_modules_has_the_time_that_rcu_takes);
 	tcase_add_test(t, claimed_trampoline_must_look_like_one);
 	tcase_add_test(t, tables_that_loop_cost_bounded_work);
 	tcase_add_test(t, shared_tables_without_code_are_read_once);
