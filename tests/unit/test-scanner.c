@@ -546,7 +546,7 @@ static const struct {
 } bad[] = {
 	{ VHSM_FRAME_CONFIGURE, "{}", "second configuration" },
 	{ VHSM_FRAME_SWEEP, "{\"number\":", "not JSON" },
-	{ VHSM_FRAME_SWEEP, "{\"number\":1,\"vcpus\":[]}", "not higher" },
+	{ VHSM_FRAME_SWEEP, "{\"number\":1,\"logged\":true,\"vcpus\":[]}", "not higher" },
 	{ VHSM_FRAME_DIRTY, "short", "dirty" },
 	{ VHSM_FRAME_DIRTY, "\x80\x80\x80\x80\x80\x80\x80\x80\x80", "dirty" },
 	{ VHSM_FRAME_VERDICT, "{}", "only a monitor" },
