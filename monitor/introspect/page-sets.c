@@ -164,6 +164,60 @@ void page_sets_drop(struct vhsm_guest_memory *m)
 	*s = (struct page_sets){ 0 };
 }
 
+/* --- merging --- */
+
+static bool wait_for_set(struct waiting *w, uint64_t gfn)
+{
+	uint64_t *grown;
+
+	if (w->count == w->room) {
+		grown = realloc(w->gfn, (2 * w->room + 1024) * sizeof(*grown));
+		if (!grown)
+			return false;
+		w->gfn = grown;
+		w->room = 2 * w->room + 1024;
+	}
+	w->gfn[w->count++] = gfn;
+	return true;
+}
+
+
+/* What that look used of small sets waits for another; without memory to wait in
+ * it is just asked for again. */
+static void take_small(struct vhsm_guest_memory *m, uint64_t look,
+		       struct waiting *w)
+{
+	struct page_sets *s = &m->sets;
+	const struct page_set *set;
+	unsigned i, page;
+
+	for (i = s->count; i-- > 0;) {
+		set = s->set[i];
+		if (set->count >= SMALL)
+			continue;
+		for (page = 0; page < set->count; page++)
+			if (set->used_look[page] == look)
+				wait_for_set(w, set->gfn[page]);
+		drop_set(m, i);
+	}
+}
+
+/* What waits and has found no room. */
+static void load_waiting(struct vhsm_guest_memory *m, uint64_t look,
+			 struct waiting *w)
+{
+	struct page_set *set;
+	unsigned i, count;
+
+	while (w->count) {
+		count = w->count < PAGE_SET_LEN ? w->count : PAGE_SET_LEN;
+		w->count -= count;
+		set = add_set(m, w->gfn + w->count, count);
+		for (i = 0; set && i < count; i++)
+			set->used_look[i] = look;
+	}
+}
+
 /* --- in a look --- */
 
 static bool is_mapped(const struct page_sets *s, uint64_t gfn)
@@ -189,6 +243,18 @@ static unsigned load_count(const struct vhsm_guest_memory *m, uint64_t gfn)
 	return i;
 }
 
+/* In a look that has made many of a page each. */
+static void merge_now(struct vhsm_guest_memory *m)
+{
+	struct waiting w = { 0 };
+
+	take_small(m, m->look, &w);
+	load_waiting(m, m->look, &w);
+	free(w.gfn);
+	if (!index_all(&m->sets))
+		page_sets_drop(m);
+}
+
 static const uint8_t *load_page(struct vhsm_guest_memory *m, uint64_t gfn)
 {
 	struct page_sets *s = &m->sets;
@@ -196,9 +262,10 @@ static const uint8_t *load_page(struct vhsm_guest_memory *m, uint64_t gfn)
 	struct page_set *set;
 	unsigned i, count;
 
+	if (s->count == PAGE_SETS_MAX)
+		merge_now(m);
 	/* A guest of which so much is used is mapped over and over. */
-	if (s->pages + PAGE_SET_LEN > PAGE_SETS_PAGES ||
-	    s->count == PAGE_SETS_MAX)
+	if (s->pages + PAGE_SET_LEN > PAGE_SETS_PAGES)
 		page_sets_drop(m);
 	if (2 * (s->pages + PAGE_SET_LEN) > s->slots && !index_all(s))
 		return NULL;
@@ -243,47 +310,6 @@ void page_sets_pass_over(struct vhsm_guest_memory *m)
 
 /* --- between two looks --- */
 
-static bool wait_for_set(struct waiting *w, uint64_t gfn)
-{
-	uint64_t *grown;
-
-	if (w->count == w->room) {
-		grown = realloc(w->gfn, (2 * w->room + 1024) * sizeof(*grown));
-		if (!grown)
-			return false;
-		w->gfn = grown;
-		w->room = 2 * w->room + 1024;
-	}
-	w->gfn[w->count++] = gfn;
-	return true;
-}
-
-/* Whether the look before used the page. */
-static bool is_used(const struct vhsm_guest_memory *m,
-		    const struct page_set *set, unsigned page)
-{
-	return set->used_look[page] && set->used_look[page] + 1 == m->look;
-}
-
-/* The pages of a small set wait for another; without memory to wait in they are
- * just asked for again. */
-static void merge_small(struct vhsm_guest_memory *m, struct waiting *w)
-{
-	struct page_sets *s = &m->sets;
-	const struct page_set *set;
-	unsigned i, page;
-
-	for (i = s->count; i-- > 0;) {
-		set = s->set[i];
-		if (set->count >= SMALL)
-			continue;
-		for (page = 0; page < set->count; page++)
-			if (is_used(m, set, page))
-				wait_for_set(w, set->gfn[page]);
-		drop_set(m, i);
-	}
-}
-
 /* Maps a set anew: what is used of it, and of what waits as much as fits. */
 static void renew_set(struct vhsm_guest_memory *m, struct page_set *set,
 		      struct waiting *w)
@@ -293,7 +319,7 @@ static void renew_set(struct vhsm_guest_memory *m, struct page_set *set,
 	if (set->bytes)
 		m->unload(m, set->bytes, set->count);
 	for (i = 0; i < set->count; i++)
-		if (is_used(m, set, i)) {
+		if (set->used_look[i] == m->look - 1) {
 			set->gfn[kept] = set->gfn[i];
 			set->used_look[kept++] = set->used_look[i];
 		}
@@ -347,21 +373,6 @@ static void renew_in_turn(struct vhsm_guest_memory *m, unsigned looks,
 			drop_set(m, i);
 }
 
-/* What waits and has found no room. */
-static void load_waiting(struct vhsm_guest_memory *m, struct waiting *w)
-{
-	struct page_set *set;
-	unsigned i, count;
-
-	while (w->count) {
-		count = w->count < PAGE_SET_LEN ? w->count : PAGE_SET_LEN;
-		w->count -= count;
-		set = add_set(m, w->gfn + w->count, count);
-		for (i = 0; set && i < count; i++)
-			set->used_look[i] = m->look - 1;
-	}
-}
-
 void page_sets_renew(struct vhsm_guest_memory *m, unsigned looks, uint64_t us)
 {
 	struct page_sets *s = &m->sets;
@@ -372,9 +383,9 @@ void page_sets_renew(struct vhsm_guest_memory *m, unsigned looks, uint64_t us)
 	s->ahead = 0;
 	if (!s->slots)
 		return;
-	merge_small(m, &w);
+	take_small(m, m->look - 1, &w);
 	renew_in_turn(m, looks, us, &w);
-	load_waiting(m, &w);
+	load_waiting(m, m->look - 1, &w);
 	free(w.gfn);
 	if (!index_all(s))
 		page_sets_drop(m);

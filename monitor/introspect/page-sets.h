@@ -16,7 +16,8 @@
 
 #define PAGE_SET_LEN	256u		/* pages, at most */
 #define PAGE_SETS_PAGES	32768u		/* in all sets, at most */
-#define PAGE_SETS_MAX	16384u		/* each is a mapping of the process */
+#define PAGE_SETS_MAX	1024u		/* each is a mapping of the process; then
+					 * small ones are merged */
 
 struct vhsm_guest_memory;
 
