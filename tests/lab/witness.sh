@@ -31,11 +31,14 @@ put_right() {
 	eventually 60 web_signs > /dev/null
 }
 
+watched_by() {
+	dom0 "vhsmctl monitor list --json | grep -q '\"policy\": *\"$1\"'"
+}
+
 # watch_web POLICY: web is watched by it, and its monitor has seen it clean.
 watch_web() {
 	dom0 "vhsmctl monitor start --domain web --policy $1"
-	eventually 90 dom0 "vhsmctl monitor list --json |
-		grep -q '\"policy\": *\"$1\"'"
+	eventually 90 watched_by "$1"
 	eventually 90 web_signs > /dev/null
 }
 
@@ -94,13 +97,17 @@ web_unwatched() {
 	eventually 30 web_signs > /dev/null
 }
 
-# A web that is new, and strictly watched, whatever an admin said before.
+# A web that is new, and strictly watched by its configuration, whatever an admin
+# said before.
 web_watched() {
 	web_ended
 	dom0 'set -e
+	vhsmctl monitor stop --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 ||
+		true
 	sed -i "s/, *monitor=[a-z-]*//
 		s/^vhsm = \[ \"\(.*\)\" \]/vhsm = [ \"\1, monitor=strict\" ]/" \
 		/etc/xen/web.cfg
 	guests-up web'
-	watch_web strict
+	eventually 90 watched_by strict
+	eventually 90 web_signs > /dev/null
 }
