@@ -15,6 +15,7 @@
 #define TABLES_MAX	4096u		/* page tables of one segment */
 #define SITE_MAX	256u
 #define INT3		0xccu
+#define MOVES_MAX	4u		/* of a site while it is judged */
 #define READ_AGAIN_MAX	8u		/* of the guest's lists, in one look */
 #define UNEXPLAINED_MAX	4096u		/* bytes of one look; the rest is not
 					 * looked at, it is bad enough */
@@ -222,6 +223,38 @@ static bool site_bytes(const struct look *look, const struct vhsm_site *site,
 	return true;
 }
 
+/* Whether the site has other bytes by now than those found, which they become:
+ * what decides about a site that is patched may have moved on with it. */
+static bool site_moved(const struct look *look, const struct vhsm_site *site,
+		       uint8_t *found, bool *own)
+{
+	const struct vhsm_kernel *k = look->kernel;
+	uint8_t now[SITE_MAX], expected[SITE_MAX];
+
+	if (vhsm_kernel_read(k, site->va + k->slide, now, site->len) ||
+	    !memcmp(now, found, site->len))
+		return false;
+	memcpy(found, now, site->len);
+	*own = !vhsm_reference_expected(k->reference, site->va, k->slide,
+					expected, site->len) &&
+		!memcmp(expected, now, site->len);
+	return true;
+}
+
+static enum vhsm_explained explain_moving(struct look *look,
+					  const struct vhsm_site *site,
+					  uint8_t *found, bool own)
+{
+	enum vhsm_explained how = own ? VHSM_EXPLAINED_NOW :
+		explain_site(look, site, found);
+
+	for (unsigned i = 0; i < MOVES_MAX && how == VHSM_UNEXPLAINED &&
+	     site_moved(look, site, found, &own); i++)
+		if (own || explain_site(look, site, found) != VHSM_UNEXPLAINED)
+			how = VHSM_EXPLAINED_NOW;
+	return how;
+}
+
 /* Explains the difference at link address va of a page that was copied: the
  * bytes that are explained from there on, or 0. */
 static uint64_t explain(struct look *look, uint64_t va, const uint8_t *copy,
@@ -239,8 +272,8 @@ static uint64_t explain(struct look *look, uint64_t va, const uint8_t *copy,
 	site = vhsm_reference_site_at(k->reference, va, &look->site);
 	if (site &&
 	    site_bytes(look, site, va & PAGE_MASK, copy, found, &own)) {
-		enum vhsm_explained how = own ? VHSM_EXPLAINED_NOW :
-			explain_site(look, site, found);
+		enum vhsm_explained how = explain_moving(look, site, found,
+							 own);
 
 		*now |= how == VHSM_EXPLAINED_NOW;
 		if (how != VHSM_UNEXPLAINED)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "probe-list.h"
 #include "reference-file.h"
 #include "task-fixture.h"
 #include "text-view.h"
@@ -369,6 +370,40 @@ START_TEST(ftraces_callers_may_differ_from_their_word_under_the_lock)
 }
 END_TEST
 
+/* What the guest does after its text was copied, before its lists are. */
+static uint64_t poke_then;
+int __real_vhsm_probe_list_read(const struct vhsm_kernel *,
+				struct vhsm_probe_list *, char *);
+int __wrap_vhsm_probe_list_read(const struct vhsm_kernel *k,
+				struct vhsm_probe_list *list, char *reason);
+
+int __wrap_vhsm_probe_list_read(const struct vhsm_kernel *k,
+				struct vhsm_probe_list *list, char *reason)
+{
+	if (poke_then)
+		poke_branch(poke_then, 0xe8, symbol("vfs_write"));
+	poke_then = 0;
+	return __real_vhsm_probe_list_read(k, list, reason);
+}
+
+/* The tracing of many events is switched, one key and its calls at a time: the
+ * key is read when its calls have changed, too, and nobody holds the lock. */
+START_TEST(a_static_call_that_changed_since_it_was_copied_is_judged_as_it_is)
+{
+	const struct vhsm_site *site = find_site(VHSM_SITE_STATIC_CALL, 0xe8);
+	uint64_t va = site->va + f.kernel.slide;
+
+	task_fixture_set(&f, site->key + f.kernel.slide,
+			 VHSM_L_static_call_key__func, symbol("vfs_write"));
+	poke_branch(va, 0xe8, symbol("vfs_read"));
+	ck_assert_uint_eq(sweep_all(), 1);
+	poke_branch(va, 0xe8, symbol("vfs_read"));
+	poke_then = va;
+	ck_assert_msg(sweep_all() == 0, "%s", last.detail);
+	ck_assert_uint_eq(poke_then, 0);
+}
+END_TEST
+
 START_TEST(a_static_call_out_of_the_text_is_found_whatever_its_key_says)
 {
 	const struct vhsm_site *site = find_site(VHSM_SITE_STATIC_CALL, 0xe8);
@@ -517,6 +552,8 @@ int main(void)
 	tcase_add_test(tests,
 		       ftraces_callers_may_differ_from_their_word_under_the_lock);
 	tcase_add_test(tests, a_static_call_goes_where_its_key_says);
+	tcase_add_test(tests,
+	a_static_call_that_changed_since_it_was_copied_is_judged_as_it_is);
 	tcase_add_test(tests,
 		       a_static_call_may_lag_behind_its_key_under_the_lock);
 	tcase_add_loop_test(tests,
