@@ -294,6 +294,10 @@ int vhsm_runner_sweep(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 	int error;
 
 	memset(v, 0, sizeof(*v));
+	/* What was found needs no second look to be found again, but has to be
+	 * there still, and not only in an old mapping. */
+	if (r->confirmed)
+		vhsm_guest_memory_look_again(kernel->memory);
 	r->number = number;
 	r->seen_count = 0;
 	r->confirmed = 0;

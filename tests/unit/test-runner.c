@@ -152,6 +152,8 @@ START_TEST(what_fails_at_the_first_look_has_failed)
 }
 END_TEST
 
+static bool page_stays;
+
 /* Reports a page that is not zero, and makes the guest put it right. */
 static int page_run(void *state, struct vhsm_sweep *sweep, char *reason)
 {
@@ -165,7 +167,8 @@ static int page_run(void *state, struct vhsm_sweep *sweep, char *reason)
 						1), 0);
 	if (byte)
 		sweep->report(sweep, &f);
-	ck_assert_int_eq(pwrite(guest, "", 1, 0), 1);
+	if (!page_stays)
+		ck_assert_int_eq(pwrite(guest, "", 1, 0), 1);
 	return 0;
 }
 
@@ -182,6 +185,28 @@ START_TEST(a_second_look_is_at_what_is_there_now)
 	ck_assert_int_eq(pwrite(guest, "x", 1, 0), 1);
 	sweep(1);
 	ck_assert_uint_eq(play.runs, 2);
+	ck_assert_uint_eq(told.count, 0);
+	ck_assert(verdict.clean);
+}
+END_TEST
+
+START_TEST(what_was_found_and_is_no_longer_there_is_not_found_again)
+{
+	static const struct vhsm_check page = {
+		.number = VHSM_CHECK_KERNEL_TEXT, .run = page_run,
+	};
+	static const struct vhsm_check *const page_table[] = { &page, NULL };
+
+	vhsm_runner_close(&runner);
+	open_runner_of(page_table, NULL);
+	ck_assert_int_eq(pwrite(guest, "x", 1, 0), 1);
+	page_stays = true;
+	sweep(1);
+	ck_assert_uint_eq(told.count, 1);
+	sweep(2);
+	ck_assert_uint_eq(told.count, 1);
+	ck_assert_int_eq(pwrite(guest, "", 1, 0), 1);
+	sweep(3);
 	ck_assert_uint_eq(told.count, 0);
 	ck_assert(verdict.clean);
 }
@@ -384,6 +409,8 @@ int main(void)
 	tcase_add_test(tests, a_check_that_has_more_than_it_tells_is_not_clean);
 	tcase_add_test(tests, what_fails_at_the_first_look_has_failed);
 	tcase_add_test(tests, a_second_look_is_at_what_is_there_now);
+	tcase_add_test(tests,
+		       what_was_found_and_is_no_longer_there_is_not_found_again);
 	tcase_add_test(tests, where_nothing_may_change_another_change_counts);
 	tcase_add_test(tests, a_change_of_another_page_is_another);
 	tcase_add_test(tests, what_is_anothers_at_the_second_look_counts);
