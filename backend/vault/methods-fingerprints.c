@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "events.h"
 #include "file.h"
 #include "fingerprint.h"
@@ -22,6 +24,7 @@
 #include "traces.h"
 
 #define INLINE_MAX 98304u
+#define KEYSET_LEN 32u			/* hexadecimal digits */
 #define LABEL_MAX (VHSM_NAME_MAX + 32u)	/* NAME/VERSION what */
 
 struct collect {
@@ -108,14 +111,23 @@ static int text_write(int fd, const char *text)
 	return vhsm_file_write_all(fd, text, strlen(text));
 }
 
-static void set_answer(struct vhsm_admin_request *request, json_t *json,
-		       json_int_t keys, json_int_t entries)
+/* The answer to one who gave a descriptor: SET is written, or unchanged. */
+static json_t *summary(const struct vhsm_admin_request *request,
+		       const char *keyset, json_int_t keys, json_int_t entries)
 {
 	char uuid[VHSM_UUID_TEXT_LEN + 1];
-	char *text = json_dumps(json, JSON_COMPACT);
-	int r = text == NULL ? -ENOMEM : 0;
 
 	vhsm_uuid_encode(request->uuid, uuid);
+	return json_pack("{s:s, s:I, s:I, s:s}", "uuid", uuid, "keys", keys,
+			 "entries", entries, "keyset", keyset);
+}
+
+static void set_answer(struct vhsm_admin_request *request, json_t *json,
+		       json_t *told)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+	int r = text == NULL || told == NULL ? -ENOMEM : 0;
+
 	if (r == 0 && request->fd >= 0)
 		r = text_write(request->fd, text);
 	else if (r == 0 && strlen(text) > INLINE_MAX)
@@ -128,30 +140,71 @@ static void set_answer(struct vhsm_admin_request *request, json_t *json,
 		vhsm_request_fail(request, r, "the attached file cannot be "
 				  "written: %s", vhsm_vault_error_text(r));
 	else if (request->fd >= 0)
-		vhsm_request_answer(request,
-			json_pack("{s:s, s:I, s:I}", "uuid", uuid, "keys", keys,
-				  "entries", entries));
+		vhsm_request_answer(request, json_incref(told));
 	else
 		vhsm_request_answer(request,
 			json_pack("{s:O}", "fingerprints", json));
+	json_decref(told);
 }
 
-void vhsm_method_key_fingerprints(struct vhsm_admin_request *request)
+/*
+ * Which keys there are, as text: a digest of each version's identity, which is
+ * never used again in a unit, and of when it was made, for units that are made
+ * anew.  unit may be NULL: there are none.
+ */
+static int keyset_make(struct vhsm_unit *unit, char keyset[KEYSET_LEN + 1])
 {
-	struct vhsm_fingerprints *set;
-	json_int_t keys, entries;
-	struct vhsm_unit *unit;
-	json_t *json = NULL;
-	int r = -ENOMEM;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	const struct vhsm_key *key;
+	unsigned v;
+	size_t i;
+	bool ok;
 
-	if (!vhsm_request_take_uuid(request) ||
-	    !vhsm_request_find_unit(request, &unit))
-		return;
-	set = vhsm_fingerprints_new();
-	if (set != NULL)
+	ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+	for (i = 0; ok && unit != NULL &&
+	     (key = vhsm_unit_key_at(unit, i)) != NULL; i++)
+		for (v = 0; ok && v < key->version_count; v++) {
+			const uint64_t identity[] = {
+				key->id, key->versions[v].version,
+				(uint64_t)key->versions[v].created,
+			};
+
+			ok = EVP_DigestUpdate(md, identity,
+					      sizeof(identity)) == 1;
+		}
+	ok = ok && EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	if (ok)
+		vhsm_hex_encode(digest, KEYSET_LEN / 2, keyset);
+	return ok ? 0 : -EIO;
+}
+
+/* The unit; *unit is NULL for a domain without, where that is no error. */
+static bool unit_find(struct vhsm_admin_request *request, bool may_lack,
+		      struct vhsm_unit **unit)
+{
+	if (may_lack && vhsm_store_unit(request->vault->store, request->uuid,
+			false, unit, request->why) == VHSM_E_NOT_FOUND) {
+		*unit = NULL;
+		return true;
+	}
+	return vhsm_request_find_unit(request, unit);
+}
+
+static void all_collect(struct vhsm_admin_request *request,
+			struct vhsm_unit *unit, const char *keyset)
+{
+	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
+	json_int_t keys = 0, entries = 0;
+	json_t *json = NULL;
+	int r = set == NULL ? -ENOMEM : 0;
+
+	if (r == 0 && unit != NULL) {
 		r = unit_collect(unit, set);
-	keys = (json_int_t)vhsm_unit_key_count(unit);
-	entries = set != NULL ? (json_int_t)vhsm_fingerprints_count(set) : 0;
+		keys = (json_int_t)vhsm_unit_key_count(unit);
+		entries = (json_int_t)vhsm_fingerprints_count(set);
+	}
 	if (r == 0) {
 		json = vhsm_fingerprints_encode(set);
 		r = vhsm_vault_record(request->vault, VHSM_EV_KEY_FINGERPRINTS,
@@ -167,6 +220,36 @@ void vhsm_method_key_fingerprints(struct vhsm_admin_request *request)
 				  "fingerprints: %s",
 				  vhsm_vault_error_text(r != 0 ? r : -ENOMEM));
 	else
-		set_answer(request, json, keys, entries);
+		set_answer(request, json,
+			   summary(request, keyset, keys, entries));
 	json_decref(json);
+}
+
+void vhsm_method_key_fingerprints(struct vhsm_admin_request *request)
+{
+	bool asks = json_object_get(request->params, "unless") != NULL;
+	char unless[KEYSET_LEN + 1], keyset[KEYSET_LEN + 1];
+	struct vhsm_unit *unit;
+	json_t *same;
+	int r;
+
+	if (!vhsm_request_take_uuid(request) ||
+	    !vhsm_request_take_text(request, "unless", unless,
+				    sizeof(unless)) ||
+	    !unit_find(request, asks, &unit))
+		return;
+	r = keyset_make(unit, keyset);
+	if (r != 0) {
+		vhsm_request_fail(request, r, "fingerprints: %s",
+				  vhsm_vault_error_text(r));
+		return;
+	}
+	if (!asks || strcmp(unless, keyset) != 0) {
+		all_collect(request, unit, keyset);
+		return;
+	}
+	same = summary(request, keyset, unit == NULL ? 0 :
+		       (json_int_t)vhsm_unit_key_count(unit), 0);
+	json_object_set_new(same, "unchanged", json_true());
+	vhsm_request_answer(request, same);
 }

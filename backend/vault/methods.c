@@ -34,10 +34,13 @@
  *   under the old state can be published any more, or has ended; unconfirmed
  *   of the engines did not within 2 s.  It took ms milliseconds.
  *
- * key.fingerprints  {uuid} [+ a descriptor to write to]
+ * key.fingerprints  {uuid, [unless: KEYSET]} [+ a descriptor to write to]
  *   -> without: {fingerprints: SET}; "full" when it does not fit an answer
- *      with: {uuid, keys: N, entries: N}, and SET is written
- *   SET is what monitor/introspect/fingerprint.h describes.
+ *      with: {uuid, keys: N, entries: N, keyset: KEYSET}, and SET is written
+ *   SET is what monitor/introspect/fingerprint.h describes.  KEYSET is text,
+ *   another one for other keys: with unless, nothing is written, entries is 0
+ *   and "unchanged" true while it is still the same; and a domain that has no
+ *   keys is no error.
  *
  * unit.list         {[after: UUID], [limit: N]}
  *   -> {units: [{uuid, engines: N}], [next: UUID]}
@@ -86,7 +89,8 @@ const struct vhsm_method vhsm_methods[] = {
 	{ "key.set-state", " uuid name state ", true,
 	  vhsm_method_key_set_state },
 	{ "key.delete", " uuid name ", true, vhsm_method_key_delete },
-	{ "key.fingerprints", " uuid ", true, vhsm_method_key_fingerprints },
+	{ "key.fingerprints", " uuid unless ", true,
+	  vhsm_method_key_fingerprints },
 	{ "unit.list", " after limit ", false, vhsm_method_unit_list },
 	{ "unit.destroy", " uuid ", true, vhsm_method_unit_destroy },
 	{ "guest.revoke", " uuid reason ", true, vhsm_method_guest_revoke },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The admin's methods: what they refuse, import, and fingerprints. */
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -267,6 +268,66 @@ static void fingerprints_of_all(void)
 	close(fd);
 }
 
+/* What it says with {"unless": keyset}, and how much it writes. */
+static json_t *ask_unless(const char *keyset, off_t *written)
+{
+	int fd = memory_file("", 0);
+	json_t *result = admin_call("key.fingerprints",
+		json_pack("{s:s, s:s}", "uuid", FIXTURE_UUID, "unless",
+			  keyset), fd, NULL);
+
+	ck_assert_ptr_nonnull(result);
+	*written = lseek(fd, 0, SEEK_END);
+	close(fd);
+	return result;
+}
+
+static bool unchanged(const char *keyset)
+{
+	off_t written;
+	json_t *result = ask_unless(keyset, &written);
+	bool same = json_is_true(json_object_get(result, "unchanged"));
+
+	ck_assert_int_eq(same, written == 0);
+	json_decref(result);
+	return same;
+}
+
+static void keyset_now(char keyset[65])
+{
+	off_t written;
+	json_t *result = ask_unless("", &written);
+
+	snprintf(keyset, 65, "%s", json_string_value(json_object_get(result,
+								"keyset")));
+	ck_assert_str_ne(keyset, "");
+	ck_assert_int_gt(written, 0);
+	json_decref(result);
+}
+
+static void fingerprints_unless_known(void)
+{
+	char none[65], one[65], again[65];
+
+	keyset_now(none);
+	ck_assert(unchanged(none));
+	admin_generate("a", "aes-128");
+	ck_assert(!unchanged(none));
+	keyset_now(one);
+	ck_assert(unchanged(one));
+	json_decref(admin_call("key.set-state", parse("{" U ",\"name\":\"a\","
+			       "\"state\":\"disabled\"}"), -1, NULL));
+	ck_assert(unchanged(one));
+	json_decref(admin_call("key.delete", parse("{" U ",\"name\":\"a\"}"),
+			       -1, NULL));
+	ck_assert(!unchanged(one));
+	/* Another key of the same name is another key. */
+	admin_generate("a", "aes-128");
+	ck_assert(!unchanged(one));
+	keyset_now(again);
+	ck_assert(unchanged(again));
+}
+
 static void verify_over_the_socket(void)
 {
 	json_t *result;
@@ -347,6 +408,7 @@ SERVED(kinds_of_keys_not_served_are_refused, import_of_kinds_not_served)
 SERVED(raw_key_is_imported_with_its_exact_length, import_of_raw_bytes)
 SERVED(import_from_a_pipe_is_refused, import_of_a_pipe)
 SERVED(fingerprints_cover_every_kind_of_secret, fingerprints_of_all)
+SERVED(fingerprints_come_again_only_for_other_keys, fingerprints_unless_known)
 SERVED(audit_verify_says_where_it_breaks, verify_over_the_socket)
 SERVED(key_generation_does_not_hold_up_others, loop_lives_on)
 
@@ -367,6 +429,7 @@ int main(void)
 	tcase_add_test(tc, raw_key_is_imported_with_its_exact_length);
 	tcase_add_test(tc, import_from_a_pipe_is_refused);
 	tcase_add_test(tc, fingerprints_cover_every_kind_of_secret);
+	tcase_add_test(tc, fingerprints_come_again_only_for_other_keys);
 	tcase_add_test(tc, audit_verify_says_where_it_breaks);
 	tcase_add_test(tc, key_generation_does_not_hold_up_others);
 	tcase_add_test(tc, aes_schedules_are_those_of_fips_197);
