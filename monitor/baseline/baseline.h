@@ -9,8 +9,8 @@
  *   reference          of the kernel (reference.h), derived from its image
  *   modules            of its modules (module-reference.h)
  *   rules.yar          YARA rules; may be missing
- *   fingerprints.json  of the domain's keys; made by the responder for each
- *                      start of a monitor, not part of the baseline
+ *   fingerprints.json  of the domain's keys, for vhsm-inspect(8) if an admin
+ *                      puts it there; not part of the baseline
  *
  * and approvals, VHSM_BASELINE_DIR/approved/UUID.json: for one domain the
  * digests of the manifests it may run under, signed with the store's Ed25519

@@ -178,7 +178,7 @@ int vhsm_channel_send(struct vhsm_channel *c, uint32_t type,
 static bool type_is_known(uint32_t type)
 {
 	return (type >= VHSM_FRAME_HELLO && type <= VHSM_FRAME_LEARN_FAILED) ||
-	       (type >= VHSM_FRAME_CONFIGURE && type <= VHSM_FRAME_LEARN);
+	       (type >= VHSM_FRAME_CONFIGURE && type <= VHSM_FRAME_FINGERPRINTS);
 }
 
 /* Reads until have reaches want: 1 then, 0 not yet, or the error. */

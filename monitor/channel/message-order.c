@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * message-order.c - what opens a channel, and what the responder orders: hello,
- * configure, found, sweep, and the frames that were written to.
+ * configure, found, sweep, the keys' fingerprints, and the frames that were
+ * written to.
  */
 #include <endian.h>
 #include <errno.h>
@@ -212,6 +213,31 @@ int vhsm_sweep_order_decode(struct vhsm_sweep_order *o, const char *untrusted,
 		o->vcpu_count = (unsigned)json_array_size(vcpus);
 	for (unsigned i = 0; ok && i < o->vcpu_count; i++)
 		ok = decode_vcpu(&o->vcpu[i], json_array_get(vcpus, i), why);
+	json_decref(json);
+	return ok ? 0 : -EPROTO;
+}
+
+json_t *vhsm_fingerprints_part_encode(const struct vhsm_fingerprints_part *p)
+{
+	return json_pack("{s:I, s:I, s:O}", "part", (json_int_t)p->part,
+			 "parts", (json_int_t)p->parts, "set", p->set);
+}
+
+int vhsm_fingerprints_part_decode(struct vhsm_fingerprints_part *p,
+				  const char *untrusted, size_t len, char *why)
+{
+	json_t *json = message_parse(untrusted, len, "fingerprints", why);
+	const json_t *set;
+	struct message m;
+	bool ok;
+
+	memset(p, 0, sizeof(*p));
+	ok = json && message_open(&m, json, "fingerprints", why) &&
+	     message_u32(&m, "parts", 1, VHSM_PARTS_MAX, &p->parts) &&
+	     message_u32(&m, "part", 0, p->parts - 1, &p->part) &&
+	     message_any(&m, "set", &set) && message_end(&m);
+	if (ok)
+		p->set = json_incref((json_t *)set);
 	json_decref(json);
 	return ok ? 0 : -EPROTO;
 }

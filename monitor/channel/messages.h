@@ -3,7 +3,7 @@
  * messages.h - what a monitor and the responder say, and its JSON.
  *
  *   monitor    HELLO ............................ FOUND ... FINDING* VERDICT
- *   responder         CONFIGURE  SWEEP(1) ...................... DIRTY* SWEEP(2)
+ *   responder         CONFIGURE FINGERPRINTS* SWEEP(1) ......... DIRTY* SWEEP(2)
  *
  * The responder asks for every sweep and gives the registers with it, so the
  * age of a verdict is counted from when the sweep was asked for, by the
@@ -18,6 +18,10 @@
  * begin, not with every SWEEP, for a guest pays for each reading of the log with
  * a fault for every page that it writes afterwards.  A SWEEP says whether the
  * log is whole: if not, all is taken as written.
+ *
+ * The FINGERPRINTS frames tell what the guest's keys would look like in memory,
+ * a set in parts, in order.  A set takes the place of the one before when its
+ * last part has come; it comes again when the guest has got other keys.
  *
  * Every decoder takes untrusted bytes: unknown members, wrong types, values out
  * of range and text that is not printable ASCII are refused (-EPROTO with why).
@@ -40,6 +44,9 @@
 #define VHSM_FINDINGS_MAX	128u	/* between two verdicts; more break the
 					 * protocol */
 #define VHSM_LOG_TEXT_LEN	256u
+#define VHSM_PART_ENTRIES	256u	/* fingerprints in a part: they fit a
+					 * frame, whatever they say */
+#define VHSM_PARTS_MAX		64u	/* of VHSM_FINGERPRINTS_MAX */
 #define VHSM_DOMID_MAX		32751u
 #define VHSM_DIRTY_FRAMES	(8u * (VHSM_FRAME_MAX - 8u))
 #define VHSM_FRAMES_MAX		(UINT64_C(1) << 36)	/* 256 TiB */
@@ -60,6 +67,7 @@ enum vhsm_frame_type {
 	VHSM_FRAME_DIRTY,		/* binary: u64 first frame, a multiple of
 					 * 8, then a bitmap; little endian */
 	VHSM_FRAME_LEARN,		/* learn, with the next sweep */
+	VHSM_FRAME_FINGERPRINTS,	/* struct vhsm_fingerprints_part */
 };
 
 struct vhsm_hello {
@@ -88,6 +96,13 @@ struct vhsm_sweep_order {
 					 * be with a later order */
 	unsigned vcpu_count;
 	struct vhsm_vcpu vcpu[VHSM_VCPUS_MAX];
+};
+
+struct vhsm_fingerprints_part {
+	uint32_t part;			/* from 0 */
+	uint32_t parts;			/* of this set, 1 to VHSM_PARTS_MAX */
+	json_t *set;			/* as fingerprint.h has it, with this
+					 * part's entries alone; owned */
 };
 
 /* One check's run in a sweep. */
@@ -127,6 +142,10 @@ int vhsm_found_decode(struct vhsm_found *, const char *untrusted, size_t len,
 json_t *vhsm_sweep_order_encode(const struct vhsm_sweep_order *);
 int vhsm_sweep_order_decode(struct vhsm_sweep_order *, const char *untrusted,
 			    size_t len, char *why);
+/* The set's own form is not looked at here. */
+json_t *vhsm_fingerprints_part_encode(const struct vhsm_fingerprints_part *);
+int vhsm_fingerprints_part_decode(struct vhsm_fingerprints_part *,
+				  const char *untrusted, size_t len, char *why);
 json_t *vhsm_finding_encode(const struct vhsm_finding *);
 int vhsm_finding_decode(struct vhsm_finding *, const char *untrusted,
 			size_t len, char *why);

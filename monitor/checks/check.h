@@ -29,6 +29,8 @@
 
 /* What a guest is measured by: the files of an approved baseline, in one
  * directory.  Each may be NULL where a baseline has none. */
+struct vhsm_fingerprints;
+
 struct vhsm_check_setup {
 	const struct vhsm_reference *reference;
 	const char *baseline_dir;	/* reference, modules, rules.yar,
@@ -38,6 +40,8 @@ struct vhsm_check_setup {
 	const json_t *options;		/* this check's part of the policy, or
 					 * NULL */
 	const struct vhsm_page_key *page_key;
+	bool fingerprints_told;		/* not by fingerprints.json, but by
+					 * vhsm_check.fingerprints */
 };
 
 struct vhsm_sweep {
@@ -86,6 +90,9 @@ struct vhsm_check {
 	 * caller's), or -errno with why.  NULL: it learns nothing. */
 	int (*learn)(void *state, struct vhsm_sweep *, json_t **learned,
 		     char *why);
+	/* What the guest's keys look like from now on: 0, or -errno with why.
+	 * The set is taken, also by an error.  NULL: it has no use for it. */
+	int (*fingerprints)(void *state, struct vhsm_fingerprints *, char *why);
 	void (*close)(void *state);
 };
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "checks.h"
+#include "fingerprint.h"
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -63,6 +64,7 @@ static void open_check(struct vhsm_runner *r, const struct vhsm_check *check)
 		.reference = r->setup.reference,
 		.baseline_dir = r->setup.baseline_dir,
 		.page_key = &r->page_key,
+		.fingerprints_told = r->setup.fingerprints_told,
 	};
 	struct slot *slot = &r->slot[r->slots];
 	char why[VHSM_CHECK_WHY_LEN] = "";
@@ -144,6 +146,20 @@ void vhsm_runner_close(struct vhsm_runner **runner)
 	explicit_bzero(&r->page_key, sizeof(r->page_key));
 	free(r);
 	*runner = NULL;
+}
+
+/* One check at most searches for keys. */
+int vhsm_runner_fingerprints(struct vhsm_runner *r,
+			     struct vhsm_fingerprints *set, char *why)
+{
+	unsigned i;
+
+	for (i = 0; i < r->slots; i++)
+		if (r->slot[i].open && r->slot[i].check->fingerprints)
+			return r->slot[i].check->fingerprints(r->slot[i].state,
+							      set, why);
+	vhsm_fingerprints_free(&set);
+	return 0;
 }
 
 /* --- a sweep --- */

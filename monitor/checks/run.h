@@ -42,6 +42,8 @@ struct vhsm_runner_setup {
 					 * its options or null; NULL: all */
 	const json_t *learned;		/* object: check's name, what it
 					 * learned; or NULL */
+	bool fingerprints_told;		/* by vhsm_runner_fingerprints, and not
+					 * by the baseline's file */
 	uint32_t confirm_ms;		/* before the second look */
 	uint32_t full_ms;		/* least time between the starts of two
 					 * full scans; 0: none is made */
@@ -59,6 +61,12 @@ struct vhsm_runner_setup {
 struct vhsm_runner *vhsm_runner_open(const struct vhsm_runner_setup *,
 				     char *why);
 void vhsm_runner_close(struct vhsm_runner **);
+
+/* What the guest's keys look like from now on; all memory is searched for it.
+ * The set is taken, also by an error: 0, or -errno with why
+ * (VHSM_CHECK_WHY_LEN). */
+int vhsm_runner_fingerprints(struct vhsm_runner *, struct vhsm_fingerprints *,
+			     char *why);
 
 /*
  * Sweeps, and fills all of the verdict but what is the process's own (cpu_us).

@@ -3,7 +3,8 @@
  * secret-leak.c - a key of custody stands in the guest's memory (ATT&CK
  * T1552.004): proven by its fingerprint, without the monitor having the key.
  *
- * Every frame is searched in the first scan, later those that were written.
+ * Every frame is searched in the first scan for a set of fingerprints, later
+ * those that were written.
  * What is found is read and judged again before it is reported.  A report never
  * has bytes of it.
  */
@@ -25,6 +26,8 @@
 
 struct secret_leak {
 	struct vhsm_fingerprints *set;
+	bool told;			/* what the set is to be */
+	bool whole;			/* memory was searched for it */
 	struct vhsm_search *search;
 	struct vhsm_confirmer *confirmer;
 	struct vhsm_filter_key key;
@@ -60,47 +63,92 @@ static int note_hit(size_t entry, uint64_t address, void *arg)
 	return 0;
 }
 
-static int secret_leak_open(const struct vhsm_check_setup *setup, void **state,
-			    char *why)
+/* Searches for this set from now on, which is taken: 0 or -ENOMEM. */
+static int take(struct secret_leak *s, struct vhsm_fingerprints *set)
 {
-	char reason[VHSM_FINGERPRINT_WHY_LEN] = "", path[4096];
-	struct secret_leak *s;
-	int r;
+	struct vhsm_search *search = vhsm_search_new(set, note_hit, s);
+	struct vhsm_confirmer *confirmer = vhsm_confirmer_new(set);
 
-	*state = NULL;
+	if (!search || !confirmer) {
+		vhsm_search_free(&search);
+		vhsm_confirmer_free(&confirmer);
+		vhsm_fingerprints_free(&set);
+		return -ENOMEM;
+	}
+	vhsm_search_free(&s->search);
+	vhsm_confirmer_free(&s->confirmer);
+	vhsm_fingerprints_free(&s->set);
+	s->search = search;
+	s->confirmer = confirmer;
+	s->set = set;
+	vhsm_fingerprints_filter_key(set, &s->key);
+	s->whole = false;
+	s->next = 0;
+	return 0;
+}
+
+static int secret_leak_fingerprints(void *state, struct vhsm_fingerprints *set,
+				    char *why)
+{
+	struct secret_leak *s = state;
+	int r = take(s, set);
+
+	s->told = !r;
+	if (r)
+		snprintf(why, VHSM_CHECK_WHY_LEN, "not enough memory for the "
+			 "fingerprints of keys");
+	return r;
+}
+
+/* The set it begins with: the baseline's, or one of nothing, until it is told.
+ * By that OpenSSL has all it needs before it may open no file any more. */
+static int first_set(const struct vhsm_check_setup *setup,
+		     struct vhsm_fingerprints **set, char *why)
+{
+	char path[4096];
+
+	if (setup->fingerprints_told) {
+		*set = vhsm_fingerprints_new();
+		return *set ? 0 : -ENOMEM;
+	}
 	if (!setup->baseline_dir)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "%s/fingerprints.json",
 		 setup->baseline_dir);
+	return vhsm_fingerprints_read(set, path, why);
+}
+
+static int secret_leak_open(const struct vhsm_check_setup *setup, void **state,
+			    char *why)
+{
+	char reason[VHSM_FINGERPRINT_WHY_LEN] = "not enough memory";
+	struct vhsm_fingerprints *set = NULL;
+	struct secret_leak *s;
+	int r;
+
+	*state = NULL;
 	s = calloc(1, sizeof(*s));
-	if (!s) {
-		snprintf(why, VHSM_CHECK_WHY_LEN, "not enough memory");
-		return -ENOMEM;
-	}
-	r = vhsm_fingerprints_read(&s->set, path, reason);
-	if (!r) {
-		s->search = vhsm_search_new(s->set, note_hit, s);
-		s->confirmer = vhsm_confirmer_new(s->set);
-		vhsm_fingerprints_filter_key(s->set, &s->key);
-		if (!s->search || !s->confirmer)
-			r = -ENOMEM;
-	}
+	r = s ? first_set(setup, &set, reason) : -ENOMEM;
+	if (!r)
+		r = take(s, set);
 	if (r) {
 		snprintf(why, VHSM_CHECK_WHY_LEN, "%.*s",
 			 (int)VHSM_CHECK_WHY_LEN - 1, reason);
 		secret_leak_close(s);
 		return r;
 	}
+	s->told = !setup->fingerprints_told;
 	*state = s;
 	return 0;
 }
 
-static bool wanted(const struct vhsm_sweep *sweep, uint64_t gfn,
-		   uint64_t frames)
+static bool wanted(const struct secret_leak *s, const struct vhsm_sweep *sweep,
+		   uint64_t gfn, uint64_t frames)
 {
 	if (gfn >= frames)
 		return false;
-	return !sweep->dirty || sweep->dirty[gfn / 8] >> (gfn % 8) & 1;
+	return !s->whole || !sweep->dirty ||
+		sweep->dirty[gfn / 8] >> (gfn % 8) & 1;
 }
 
 /*
@@ -116,7 +164,7 @@ static int search_frame(struct secret_leak *s, struct vhsm_sweep *sweep,
 	uint8_t seam[SEAM];
 	int r = 0;
 
-	if (gfn && !wanted(sweep, gfn - 1, frames) &&
+	if (gfn && !wanted(s, sweep, gfn - 1, frames) &&
 	    vhsm_guest_memory_next(memory, gfn - 1) == gfn - 1 &&
 	    !vhsm_guest_memory_read(memory, at - SEAM, seam, SEAM))
 		r = vhsm_search_feed(s->search, at - SEAM, seam, SEAM);
@@ -127,7 +175,7 @@ static int search_frame(struct secret_leak *s, struct vhsm_sweep *sweep,
 	if (!r)
 		r = vhsm_search_feed(s->search, at, page, VHSM_GUEST_PAGE_SIZE);
 	at += VHSM_GUEST_PAGE_SIZE;
-	if (!r && !wanted(sweep, gfn + 1, frames) && gfn + 1 < frames &&
+	if (!r && !wanted(s, sweep, gfn + 1, frames) && gfn + 1 < frames &&
 	    vhsm_guest_memory_next(memory, gfn + 1) == gfn + 1 &&
 	    !vhsm_guest_memory_read(memory, at, seam, SEAM))
 		r = vhsm_search_feed(s->search, at, seam, SEAM);
@@ -215,9 +263,17 @@ static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 	uint64_t there;
 	int r = 0;
 
+	if (!s->told) {
+		snprintf(why, VHSM_CHECK_WHY_LEN, "it was not told what the "
+			 "guest's keys look like");
+		return -ENODATA;
+	}
 	s->hits = 0;
+	/* Of a guest without keys, none could leak. */
+	if (!vhsm_fingerprints_count(s->set))
+		s->next = frames;
 	for (; s->next < frames; s->next++) {
-		if (!wanted(sweep, s->next, frames))
+		if (!wanted(s, sweep, s->next, frames))
 			continue;
 		there = vhsm_guest_memory_next(sweep->kernel->memory, s->next);
 		if (searched++ % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 &&
@@ -244,6 +300,7 @@ static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 	if (s->next < frames)
 		return VHSM_CHECK_MORE;
 	s->next = 0;
+	s->whole = true;
 	return 0;
 }
 
@@ -251,5 +308,6 @@ const struct vhsm_check vhsm_check_secret_leak = {
 	.number = VHSM_CHECK_SECRET_LEAK,
 	.open = secret_leak_open,
 	.run = secret_leak_run,
+	.fingerprints = secret_leak_fingerprints,
 	.close = secret_leak_close,
 };

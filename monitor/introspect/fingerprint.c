@@ -150,6 +150,21 @@ int fingerprints_append(struct vhsm_fingerprints *set, const char *label,
 	return 0;
 }
 
+int vhsm_fingerprints_join(struct vhsm_fingerprints *set,
+			   const struct vhsm_fingerprints *part)
+{
+	size_t i;
+	int r = 0;
+
+	if (memcmp(set->salt, part->salt, sizeof(set->salt)))
+		return -EINVAL;
+	for (i = 0; !r && i < part->count; i++)
+		r = fingerprints_append(set, part->entry[i].label,
+					part->entry[i].filter,
+					part->entry[i].digest);
+	return r;
+}
+
 int vhsm_fingerprints_add(struct vhsm_fingerprints *set, const char *label,
 			  const uint8_t window[VHSM_WINDOW_LEN])
 {

@@ -61,6 +61,13 @@ int vhsm_fingerprints_add(struct vhsm_fingerprints *, const char *label,
 int vhsm_fingerprints_add_secret(struct vhsm_fingerprints *, const char *label,
 				 const uint8_t *secret, size_t len);
 
+/*
+ * Adds another part of the same set, which stays the caller's.  0; -EINVAL for
+ * one with another salt; -ENOSPC or -ENOMEM, with some of it added.
+ */
+int vhsm_fingerprints_join(struct vhsm_fingerprints *,
+			   const struct vhsm_fingerprints *part);
+
 size_t vhsm_fingerprints_count(const struct vhsm_fingerprints *);
 /* The label of entry i, the set's; NULL past the end. */
 const char *vhsm_fingerprints_label(const struct vhsm_fingerprints *, size_t i);

@@ -108,7 +108,7 @@ static int dir_make(const char *path)
 	return -errno;
 }
 
-/* Images and fingerprints that a former responder's starts left. */
+/* Images that a former responder's starts left. */
 static void monitors_clean(const char *path)
 {
 	struct dirent *entry;

@@ -8,6 +8,7 @@
  *   approval.c  what was approved may be so no longer
  *   link.c      frames from a monitor, every one of them untrusted
  *   sweep.c     frames to it: configuration, registers, dirty pages
+ *   fingerprints.c  what its guest's keys would look like in memory
  *   learn.c     what a monitor learned, into a baseline
  *   blinded.c   what a guest keeps its monitor from seeing
  *   findings.c  from a finding to an alert and an incident
@@ -115,6 +116,14 @@ struct vhsm_learning {
 	struct vhsm_job *job;		/* writes it down */
 };
 
+/* What its keys would look like in its memory. */
+struct vhsm_fingerprints_known {
+	json_t *set;			/* fingerprint.h; NULL: not asked yet */
+	char keyset[65];		/* the vault's name for it */
+	bool asked;			/* whether there is another */
+	uint64_t due_ms;		/* to be asked again */
+};
+
 /* How long a guest has kept its monitor from seeing it. */
 struct vhsm_blinded {
 	unsigned boot;			/* all this is of */
@@ -163,6 +172,7 @@ struct vhsm_watched {
 	uint64_t ordered_wall_ms;	/* as watch.ordered_ms, since the */
 	uint64_t clean_wall_ms;		/* epoch; for alerts */
 	struct vhsm_learning learning;
+	struct vhsm_fingerprints_known fingerprints;
 	struct vhsm_blinded blinded;
 
 	struct vhsm_incident incident;
@@ -222,6 +232,8 @@ void vhsm_watched_step(struct vhsm_watched *, enum vhsm_watch_happened,
 void vhsm_watched_problem(struct vhsm_watched *, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 uint64_t vhsm_wall_ms(void);
+/* What vhsm_fingerprints_start was asked for is there; or why not. */
+void vhsm_watched_start(struct vhsm_watched *, const char *why);
 
 /* --- approval.c --- */
 
@@ -241,6 +253,15 @@ void vhsm_link_close(struct vhsm_watched *);
 void vhsm_sweep_configure(struct vhsm_watched *);
 void vhsm_sweep_order(struct vhsm_watched *);
 int vhsm_sweep_learn(struct vhsm_watched *);
+
+/* --- fingerprints.c --- */
+
+/* For a monitor that is to be started; vhsm_watched_start is called. */
+void vhsm_fingerprints_start(struct vhsm_watched *);
+/* To the monitor, which was just configured. */
+void vhsm_fingerprints_tell(struct vhsm_watched *);
+/* Before a sweep: if it is time, what there is else is told to the monitor. */
+void vhsm_fingerprints_look(struct vhsm_watched *);
 
 /* --- learn.c --- */
 

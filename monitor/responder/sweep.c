@@ -68,6 +68,7 @@ void vhsm_sweep_configure(struct vhsm_watched *w)
 	configure.checks = checks_json(&w->policy);
 	json_send(w, VHSM_FRAME_CONFIGURE, vhsm_configure_encode(&configure));
 	json_decref(configure.checks);
+	vhsm_fingerprints_tell(w);
 }
 
 static bool any(const uint8_t *bytes, size_t len)
@@ -217,6 +218,7 @@ void vhsm_sweep_order(struct vhsm_watched *w)
 				  &last))
 		vhsm_blinded_frames(w, last);
 	order_send(w, &order);
+	vhsm_fingerprints_look(w);
 }
 
 int vhsm_sweep_learn(struct vhsm_watched *w)

@@ -6,12 +6,10 @@
 #include <config.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +23,6 @@
 #define START_MS	120000u
 #define STOP_MS		60000u
 #define STOP_RETRY_S	2
-#define VAULT_MS	30000u
 #define VAULT_RETRY_S	2
 #define VAULT_TRIES	5u
 
@@ -149,20 +146,12 @@ static void match(struct vhsm_watched *w)
 
 /* --- the monitor domain --- */
 
-static void fingerprints_path(const struct vhsm_watched *w, char *path)
-{
-	snprintf(path, PATH_MAX, "%s/monitors/%s.fingerprints",
-		 w->responder->conf.vhsmd.run_dir, w->domain.uuid);
-}
-
-/* What a start puts there, as monitor-start names it, holds fingerprints: one
- * that was killed in the middle has left it. */
+/* What a start puts there, as monitor-start names it: one that was killed in the
+ * middle has left it. */
 static void leftovers_remove(const struct vhsm_watched *w)
 {
 	char path[PATH_MAX], name[VHSM_MONITOR_NAME_LEN];
 
-	fingerprints_path(w, path);
-	unlink(path);
 	monitor_name(w, name);
 	if (snprintf(path, sizeof(path), "%s/monitors/%s.img",
 		     w->responder->conf.vhsmd.run_dir, name) <
@@ -199,12 +188,9 @@ static void on_started(void *arg, json_t *result, const char *code,
 		       const char *error)
 {
 	struct vhsm_watched *w = arg;
-	char path[PATH_MAX];
 
 	w->job = NULL;
 	w->vault_tries = 0;
-	fingerprints_path(w, path);
-	unlink(path);
 	w->monitor.runs = false;
 	w->monitor.domid = json_integer_value(json_object_get(result,
 							      "domid"));
@@ -220,26 +206,24 @@ static void on_started(void *arg, json_t *result, const char *code,
 	vhsm_watched_step(w, VHSM_STARTED, true);
 }
 
-static void monitor_start(struct vhsm_watched *w, bool fingerprints)
+static void monitor_start(struct vhsm_watched *w)
 {
 	const struct vhsm_responder_conf *conf = &w->responder->conf;
-	char name[VHSM_MONITOR_NAME_LEN], prints[PATH_MAX];
+	char name[VHSM_MONITOR_NAME_LEN];
 	char baseline[PATH_MAX], work[PATH_MAX];
 
 	monitor_name(w, name);
-	fingerprints_path(w, prints);
 	if (snprintf(baseline, sizeof(baseline), "%s/%s", conf->baseline_dir,
 		     w->baseline) >= (int)sizeof(baseline) ||
 	    snprintf(work, sizeof(work), "%s/monitors",
 		     conf->vhsmd.run_dir) >= (int)sizeof(work) ||
 	    !act_start(w, "monitor-start", json_pack(
-			"{s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s*,s:s}",
+			"{s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s}",
 			"guest", (json_int_t)w->domain.domid, "name", name,
 			"kernel", conf->monitor_kernel,
 			"ramdisk", conf->monitor_ramdisk,
 			"memory_mib", (json_int_t)conf->monitor_memory_mib,
 			"baseline", baseline, "manifest", w->manifest,
-			"fingerprints", fingerprints ? prints : NULL,
 			"work", work), START_MS, on_started))
 		vhsm_watched_step(w, VHSM_STARTED, false);
 }
@@ -249,13 +233,16 @@ static void monitor_start(struct vhsm_watched *w, bool fingerprints)
  * the guest clean.  A vault that is just started anew is waited for a little,
  * before that counts as a monitor that cannot be had.
  */
-static void fingerprints_failed(struct vhsm_watched *w, const char *why)
+void vhsm_watched_start(struct vhsm_watched *w, const char *why)
 {
 	const struct timeval wait = { .tv_sec = VAULT_RETRY_S };
 
+	if (!why) {
+		monitor_start(w);
+		return;
+	}
 	vhsm_watched_problem(w, "its monitor is not started, for what its keys "
 			     "look like is not known: %s", why);
-	leftovers_remove(w);
 	if (w->vault_tries++ < VAULT_TRIES && w->watch.present &&
 	    !w->watch.again) {
 		event_add(w->retry, &wait);
@@ -263,48 +250,6 @@ static void fingerprints_failed(struct vhsm_watched *w, const char *why)
 	}
 	w->vault_tries = 0;
 	vhsm_watched_step(w, VHSM_STARTED, false);
-}
-
-static void on_fingerprints(void *arg, json_t *result, const char *code,
-			    const char *error)
-{
-	struct vhsm_watched *w = vhsm_asked_close(arg, NULL, NULL);
-	struct stat st;
-	char path[PATH_MAX];
-
-	if (!w)
-		return;
-	fingerprints_path(w, path);
-	/* A guest without keys has none that could leak. */
-	if (!result && code && !strcmp(code, "not-found"))
-		monitor_start(w, false);
-	else if (result && !stat(path, &st) && st.st_size > 0)
-		monitor_start(w, true);
-	else
-		fingerprints_failed(w, error ? error : "there are none");
-}
-
-/* The vault writes what the keys would look like into a file of ours; it is in
- * memory only (run_dir), and gone when the monitor has it. */
-static void fingerprints_ask(struct vhsm_watched *w)
-{
-	void *asked = vhsm_asked_open(w, NULL, 0);
-	char path[PATH_MAX];
-	int fd = -1;
-
-	fingerprints_path(w, path);
-	if (asked)
-		fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC |
-			  O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		vhsm_asked_close(asked, NULL, NULL);
-		fingerprints_failed(w, "run-dir cannot be written");
-		return;
-	}
-	vhsm_rpc_async_call(w->responder->vault, "key.fingerprints",
-			    json_pack("{s:s}", "uuid", w->domain.uuid), fd,
-			    VAULT_MS, on_fingerprints, asked);
-	close(fd);
 }
 
 static void monitor_stop(struct vhsm_watched *w);
@@ -343,9 +288,9 @@ static void monitor_stop(struct vhsm_watched *w)
 static void start(struct vhsm_watched *w)
 {
 	if (w->policy.checks >> VHSM_CHECK_SECRET_LEAK & 1)
-		fingerprints_ask(w);
+		vhsm_fingerprints_start(w);
 	else
-		monitor_start(w, false);
+		monitor_start(w);
 }
 
 /* --- the state --- */
@@ -468,7 +413,7 @@ static void on_retry(evutil_socket_t none, short what, void *arg)
 	(void)none;
 	(void)what;
 	if (w->watch.state == VHSM_WATCH_STARTING)
-		fingerprints_ask(w);
+		vhsm_fingerprints_start(w);
 	else
 		monitor_stop(w);
 }
@@ -547,6 +492,7 @@ void vhsm_watched_free(struct vhsm_watched *w)
 	vhsm_job_free(&w->reaction);
 	timers_free(w);
 	json_decref(w->measured);
+	json_decref(w->fingerprints.set);
 	vhsm_incident_deinit(&w->incident);
 	LIST_REMOVE(w, link);
 	w->responder->guest_count--;

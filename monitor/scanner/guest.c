@@ -94,6 +94,7 @@ static bool open_runner(struct guest *g, const struct vhsm_configure *c,
 		.baseline_dir = g->setup.baseline_dir,
 		.checks = g->checks,
 		.learned = json_object_get(g->manifest, "learned"),
+		.fingerprints_told = true,
 		.confirm_ms = g->setup.confirm_ms,
 		.full_ms = c->full_ms,
 		.found = on_found,
@@ -240,6 +241,12 @@ void guest_written(struct guest *g, uint64_t first, const uint8_t *bits,
 void guest_written_unknown(struct guest *g)
 {
 	vhsm_runner_dirty_unknown(g->runner);
+}
+
+int guest_fingerprints(struct guest *g, struct vhsm_fingerprints *set,
+		       char *why)
+{
+	return vhsm_runner_fingerprints(g->runner, set, why);
 }
 
 void guest_slice(struct guest *g)

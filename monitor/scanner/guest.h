@@ -6,6 +6,7 @@
 #ifndef VHSM_SCANNER_GUEST_H
 #define VHSM_SCANNER_GUEST_H
 
+#include "fingerprint.h"
 #include "messages.h"
 
 #define GUEST_WHY_LEN	256u
@@ -42,6 +43,10 @@ void guest_describe(const struct guest *, struct vhsm_found *);
 void guest_written(struct guest *, uint64_t first, const uint8_t *bits,
 		   size_t bytes);
 void guest_written_unknown(struct guest *);
+
+/* What its keys look like in memory from now on; the set is taken, also by an
+ * error: 0, or -errno with why. */
+int guest_fingerprints(struct guest *, struct vhsm_fingerprints *, char *why);
 
 /* Works on a full scan for as long as was configured.  Nothing to do without a
  * kernel. */

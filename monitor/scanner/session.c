@@ -19,6 +19,9 @@ struct session {
 	uint64_t frames;		/* of the guest */
 	uint64_t number;		/* of the last sweep */
 	bool learn;			/* with the next sweep */
+	struct vhsm_fingerprints *keys;	/* the parts that came of a set */
+	uint32_t next_part;		/* 0: a new set */
+	uint32_t parts;
 	uint64_t unsent;		/* frames there was no room for */
 	uint64_t unsent_before;		/* at the last verdict */
 	char *why;
@@ -108,6 +111,57 @@ static int on_dirty(struct session *s, const void *payload, size_t len)
 		return r;
 	guest_written(s->guest, first, bits, bytes);
 	return 0;
+}
+
+/* The first part is the set the others are joined to. */
+static int part_take(struct session *s, const struct vhsm_fingerprints_part *p)
+{
+	struct vhsm_fingerprints *set;
+	char why[VHSM_FINGERPRINT_WHY_LEN] = "";
+	int r = vhsm_fingerprints_decode(&set, p->set, why);
+
+	if (r) {
+		snprintf(s->why, GUEST_WHY_LEN, "fingerprints: %s", why);
+		return r == -EINVAL ? -EPROTO : r;
+	}
+	if (!p->part) {
+		vhsm_fingerprints_free(&s->keys);
+		s->keys = set;
+		return 0;
+	}
+	r = vhsm_fingerprints_join(s->keys, set);
+	vhsm_fingerprints_free(&set);
+	if (!r)
+		return 0;
+	if (r != -ENOMEM)
+		return refuse(s, "fingerprints that make no set");
+	snprintf(s->why, GUEST_WHY_LEN, "not enough memory for fingerprints");
+	return r;
+}
+
+static int on_fingerprints(struct session *s, const void *payload, size_t len)
+{
+	struct vhsm_fingerprints_part p;
+	struct vhsm_fingerprints *set;
+	int r = vhsm_fingerprints_part_decode(&p, payload, len, s->why);
+
+	if (r)
+		return r;
+	if (p.part && (p.part != s->next_part || p.parts != s->parts))
+		r = refuse(s, "fingerprints out of order");
+	if (!r)
+		r = part_take(s, &p);
+	json_decref(p.set);
+	if (r)
+		return r;
+	s->parts = p.parts;
+	s->next_part = p.part + 1;
+	if (s->next_part < s->parts)
+		return 0;
+	s->next_part = 0;
+	set = s->keys;
+	s->keys = NULL;
+	return guest_fingerprints(s->guest, set, s->why);
 }
 
 static int learn_refuse(struct session *s, const char *text)
@@ -219,6 +273,8 @@ static int on_frame(struct session *s, uint32_t type, const void *payload,
 	case VHSM_FRAME_LEARN:
 		s->learn = true;
 		return 0;
+	case VHSM_FRAME_FINGERPRINTS:
+		return on_fingerprints(s, payload, len);
 	default:
 		return refuse(s, "what only a monitor sends");
 	}
@@ -272,6 +328,7 @@ int session_run(const struct session_setup *setup, char *why)
 	if (r != -EPIPE)
 		tell_log(s, why);
 	guest_close(&s->guest);
+	vhsm_fingerprints_free(&s->keys);
 	free(s);
 	return r == -EPIPE ? 0 : r;
 }

@@ -151,6 +151,22 @@ static void learn_failed(const char *text, size_t len)
 		MUST(printable(got, sizeof(got), false));
 }
 
+static void fingerprints(const char *text, size_t len)
+{
+	struct vhsm_fingerprints_part a, b;
+
+	if (vhsm_fingerprints_part_decode(&a, text, len, why)) {
+		MUST(!a.set);
+		return;
+	}
+	MUST(a.set && a.parts <= VHSM_PARTS_MAX && a.part < a.parts);
+	AGAIN(fingerprints_part, a, b, vhsm_fingerprints_part_encode(&a));
+	MUST(a.part == b.part && a.parts == b.parts &&
+	     json_equal(a.set, b.set));
+	json_decref(a.set);
+	json_decref(b.set);
+}
+
 static void dirty(const char *text, size_t len)
 {
 	const uint8_t *bits;
@@ -171,7 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static void (*const decode[])(const char *, size_t) = {
 		hello, found, configure, sweep, finding, verdict, learned,
-		line, dirty, learn_failed,
+		line, dirty, learn_failed, fingerprints,
 	};
 	const size_t kinds = sizeof(decode) / sizeof(decode[0]);
 

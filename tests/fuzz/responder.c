@@ -50,6 +50,7 @@ struct waiting {
 	void (*done)(void *arg, json_t *result, const char *code,
 		     const char *error);
 	void *arg;
+	int fd;				/* to be written to; -1: none */
 };
 
 TAILQ_HEAD(queue, waiting);
@@ -64,7 +65,8 @@ static struct vhsm_rpc_async broker = {
 };
 static struct queue acts = TAILQ_HEAD_INITIALIZER(acts);
 
-/* The first is answered, by a line's rest: JSON, or a code. */
+/* The first is answered, by a line's rest: JSON, or a code; which is also what
+ * is written to its file. */
 static void answer_first(struct queue *queue, const char *text, bool good)
 {
 	struct waiting *w = TAILQ_FIRST(queue), was;
@@ -74,6 +76,10 @@ static void answer_first(struct queue *queue, const char *text, bool good)
 		TAILQ_REMOVE(queue, w, link);
 		was = *w;
 		free(w);
+		if (was.fd >= 0) {
+			MUST(write(was.fd, text, strlen(text)) >= 0);
+			close(was.fd);
+		}
 		if (was.done)
 			was.done(was.arg, result, good ? NULL : text,
 				 good ? NULL : "as the fuzzer wants it");
@@ -93,6 +99,7 @@ void vhsm_rpc_async_call(struct vhsm_rpc_async *to, const char *method,
 	json_decref(params);
 	w->done = answered;
 	w->arg = arg;
+	w->fd = fd < 0 ? -1 : dup(fd);
 	TAILQ_INSERT_TAIL(&to->calls, w, link);
 }
 
@@ -108,6 +115,7 @@ struct vhsm_job *vhsm_job_start(struct event_base *base, const char *program,
 	MUST(job && verb && timeout_ms && json_is_object(params));
 	json_decref(params);
 	job->waiting.done = done;
+	job->waiting.fd = -1;
 	job->waiting.arg = arg;
 	TAILQ_INSERT_TAIL(&acts, &job->waiting, link);
 	return job;

@@ -16,19 +16,10 @@ struct vhsm_responder r;
 struct vhsm_channel *monitor;
 int monitor_fd;
 unsigned paused, unpaused;
-char level[16], gate_uuid[40];
-json_int_t valid_ms, gates, revokes, releases;
-json_int_t unconfirmed;
-bool vault_broken, broker_silent, broker_unaware, gate_unwatched;
-const char *broker_lease;
-void (*releasing)(void);
-json_int_t valid_until, gate_domid;
 unsigned looked;
+struct rig_told rig_told;
 
 static const char *approved_as, *approved_digest;
-
-static struct vhsm_rpc_server *broker, *vault;
-static int broker_fd, vault_fd;
 
 /* --- what is Xen's --- */
 
@@ -157,80 +148,6 @@ static struct vhsm_channel *connect_monitor(uint32_t domid)
 	monitor_fd = fds[1];
 	monitor = vhsm_channel_from_socket(fds[1]);
 	return vhsm_channel_from_socket(fds[0]);
-}
-
-/* --- broker and vault --- */
-
-static void on_broker(struct vhsm_rpc_call *call, const char *method,
-		      json_t *params, int fd, void *arg)
-{
-	json_t *valid = json_object_get(params, "valid_ms");
-
-	(void)fd;
-	(void)arg;
-	ck_assert_str_eq(method, "guest.gate");
-	gates++;
-	snprintf(level, sizeof(level), "%s",
-		 json_string_value(json_object_get(params, "level")));
-	snprintf(gate_uuid, sizeof(gate_uuid), "%s",
-		 json_string_value(json_object_get(params, "uuid")));
-	valid_ms = json_is_null(valid) ? -1 : json_integer_value(valid);
-	valid = json_object_get(params, "valid_until_ms");
-	valid_until = json_is_null(valid) ? -1 : json_integer_value(valid);
-	valid = json_object_get(params, "domid");
-	gate_domid = json_is_null(valid) ? -1 : json_integer_value(valid);
-	gate_unwatched = json_is_true(json_object_get(params, "unwatched"));
-	if (broker_silent)
-		vhsm_rpc_error(call, "failed", "not now");
-	else if (broker_unaware)
-		vhsm_rpc_error(call, "not-found", "no such domain");
-	else
-		vhsm_rpc_result(call, json_pack("{s:s,s:i,s:i,s:s}",
-						"uuid", gate_uuid, "devices",
-						1, "epoch", 2, "lease",
-						broker_lease));
-}
-
-static void on_vault(struct vhsm_rpc_call *call, const char *method,
-		     json_t *params, int fd, void *arg)
-{
-	(void)params;
-	(void)arg;
-	if (vault_broken) {
-		vhsm_rpc_error(call, "internal", "not now");
-	} else if (!strcmp(method, "guest.revoke")) {
-		revokes++;
-		vhsm_rpc_result(call, json_pack("{s:i,s:I,s:i}", "keys", 4,
-						"unconfirmed", unconfirmed,
-						"ms", 3));
-	} else if (!strcmp(method, "guest.release")) {
-		releases++;
-		if (releasing)
-			releasing();
-		vhsm_rpc_result(call, json_pack("{s:i,s:i}", "keys", 4, "ms",
-						1));
-	} else if (!strcmp(method, "audit.show")) {
-		vhsm_rpc_result(call, json_pack("{s:[]}", "records"));
-	} else {
-		vhsm_rpc_error(call, "not-found", "no keys");
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-void broker_start(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/vhsmd.sock", dir);
-	broker_fd = vhsm_rpc_listen(path);
-	broker = vhsm_rpc_server_new(r.base, broker_fd, on_broker, NULL);
-}
-
-void broker_stop(void)
-{
-	vhsm_rpc_server_free(&broker);
-	close(broker_fd);
 }
 
 /* --- the world --- */
@@ -391,20 +308,12 @@ void begin(void)
 	write_file("destroyed", "{\"result\":{\"ran\":true}}", 0600);
 	write_file("isolated", "{\"result\":{\"nics\":[{\"devid\":0}],"
 		   "\"disks\":[],\"moved\":0,\"note\":\"\"}}", 0600);
-	broker_start();
-	snprintf(path, sizeof(path), "%s/vault.sock", dir);
-	vault_fd = vhsm_rpc_listen(path);
-	vault = vhsm_rpc_server_new(r.base, vault_fd, on_vault, NULL);
-	level[0] = gate_uuid[0] = '\0';
-	gates = revokes = releases = paused = unpaused = looked = 0;
-	unconfirmed = 0;
-	valid_ms = -2;
-	vault_broken = broker_silent = broker_unaware = false;
+	custody_start();
+	paused = unpaused = looked = 0;
+	rig_told = (struct rig_told){ 0 };
 	rig_frames = 100000;		/* no multiple of 64 */
 	rig_last = rig_frames - 1;
 	rig_all_written = false;
-	broker_lease = "none";
-	releasing = NULL;
 	vhsm_log_init("test", false);
 	responder_start();
 }
@@ -414,9 +323,7 @@ void end(void)
 	char command[128];
 
 	responder_stop();
-	broker_stop();
-	vhsm_rpc_server_free(&vault);
-	close(vault_fd);
+	custody_stop();
 	event_base_free(r.base);
 	vhsm_responder_conf_deinit(&r.conf);
 	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
@@ -496,6 +403,28 @@ void hello(void)
 	say(VHSM_FRAME_HELLO, vhsm_hello_encode(&h));
 }
 
+static void fingerprints_take(const void *bytes, size_t len)
+{
+	struct vhsm_fingerprints_part part;
+	char why[VHSM_MESSAGE_WHY_LEN];
+
+	ck_assert_msg(!vhsm_fingerprints_part_decode(&part, bytes, len, why),
+		      "%s", why);
+	ck_assert_uint_eq(part.part, rig_told.next_part);
+	ck_assert_str_eq(json_string_value(json_object_get(part.set, "salt")),
+			 RIG_SALT);
+	if (!part.part)
+		rig_told.entries = 0;
+	rig_told.entries += json_array_size(json_object_get(part.set,
+							    "entries"));
+	rig_told.next_part++;
+	if (rig_told.next_part == part.parts) {
+		rig_told.sets++;
+		rig_told.next_part = 0;
+	}
+	json_decref(part.set);
+}
+
 /* The next order to sweep; what comes before it is looked at. */
 uint64_t sweep_await(unsigned *dirty)
 {
@@ -526,6 +455,8 @@ uint64_t sweep_await(unsigned *dirty)
 							       why), 0);
 			ck_assert_uint_eq(c.domid, web()->domain.domid);
 			json_decref(c.checks);
+		} else if (type == VHSM_FRAME_FINGERPRINTS) {
+			fingerprints_take(bytes, len);
 		}
 	}
 	ck_assert_msg(!vhsm_sweep_order_decode(&order, bytes, len, why), "%s",

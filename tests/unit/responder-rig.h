@@ -33,6 +33,10 @@ extern bool rig_all_written;		/* else one chunk but the first */
 extern json_int_t unconfirmed;		/* what the vault says of engines */
 extern bool broker_silent;		/* it fails, then */
 extern bool vault_broken;		/* it fails, whatever it is asked */
+extern const char *vault_keyset;	/* the keys there are */
+extern unsigned vault_entries;		/* fingerprints of them */
+extern const char *vault_writes;	/* instead of these */
+extern unsigned vault_asked;		/* for them, how often */
 extern void (*releasing)(void);		/* what happens before it answers */
 extern bool broker_unaware;		/* it knows of no such domain */
 extern const char *broker_lease;	/* what it says of the lease */
@@ -41,6 +45,16 @@ extern json_int_t valid_until, gate_domid;
 extern bool gate_unwatched;
 void broker_start(void);
 void broker_stop(void);
+/* Both, around each test: begin and end do it. */
+void custody_start(void);
+void custody_stop(void);
+/* What the monitor was told its guest's keys look like. */
+#define RIG_SALT "00"
+extern struct rig_told {
+	unsigned sets;			/* whole ones */
+	unsigned next_part;
+	size_t entries;			/* of the last */
+} rig_told;
 extern unsigned looked;			/* at approvals and manifests */
 
 /* Around each test: the world, with a guest "web" under a policy "strict". */

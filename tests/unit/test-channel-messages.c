@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fingerprint.h"
 #include "messages.h"
 
 static char why[VHSM_MESSAGE_WHY_LEN];
@@ -56,6 +57,55 @@ START_TEST(a_configuration_is_read_as_written)
 	ck_assert_mem_eq(&in, &out, sizeof(in));
 	json_decref(checks);
 	free(text);
+}
+END_TEST
+
+/* The largest entries a set may have, as many as a part has. */
+START_TEST(a_part_of_the_fingerprints_fits_and_is_read_as_written)
+{
+	struct vhsm_fingerprints_part in = { .part = VHSM_PARTS_MAX - 1,
+					     .parts = VHSM_PARTS_MAX }, out;
+	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
+	char label[VHSM_FINGERPRINT_LABEL_MAX + 1], *text;
+	uint8_t window[VHSM_WINDOW_LEN] = { 1, 2, 3 };
+
+	memset(label, '"', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	for (unsigned i = 0; i < VHSM_PART_ENTRIES; i++) {
+		window[15] = (uint8_t)i;
+		ck_assert_int_eq(vhsm_fingerprints_add(set, label, window), 0);
+	}
+	in.set = vhsm_fingerprints_encode(set);
+	text = dump(vhsm_fingerprints_part_encode(&in));
+	ck_assert_int_eq(vhsm_fingerprints_part_decode(&out, text,
+						       strlen(text), why), 0);
+	ck_assert_uint_eq(out.part, in.part);
+	ck_assert_uint_eq(out.parts, in.parts);
+	ck_assert(json_equal(in.set, out.set));
+	json_decref(in.set);
+	json_decref(out.set);
+	vhsm_fingerprints_free(&set);
+	free(text);
+}
+END_TEST
+
+static const char *const bad_parts[] = {
+	"{\"part\":0,\"parts\":0,\"set\":{}}",
+	"{\"part\":1,\"parts\":1,\"set\":{}}",
+	"{\"part\":0,\"parts\":65,\"set\":{}}",
+	"{\"part\":-1,\"parts\":1,\"set\":{}}",
+	"{\"part\":0,\"parts\":1}",
+	"{\"part\":0,\"parts\":1,\"set\":{},\"more\":1}",
+};
+
+START_TEST(a_part_that_is_of_no_set_is_refused)
+{
+	struct vhsm_fingerprints_part out;
+
+	ck_assert_int_eq(vhsm_fingerprints_part_decode(&out, bad_parts[_i],
+			 strlen(bad_parts[_i]), why), -EPROTO);
+	ck_assert_ptr_null(out.set);
+	ck_assert_ptr_nonnull(strstr(why, "fingerprints"));
 }
 END_TEST
 
@@ -446,6 +496,10 @@ int main(void)
 
 	tcase_add_test(tests, a_hello_is_read_as_written);
 	tcase_add_test(tests, a_configuration_is_read_as_written);
+	tcase_add_test(tests,
+		       a_part_of_the_fingerprints_fits_and_is_read_as_written);
+	tcase_add_loop_test(tests, a_part_that_is_of_no_set_is_refused, 0,
+			    sizeof(bad_parts) / sizeof(bad_parts[0]));
 	tcase_add_test(tests, the_most_vcpus_fit_and_every_register_survives);
 	tcase_add_test(tests, a_kernel_that_was_found_is_read_as_written);
 	tcase_add_test(tests, a_finding_is_read_as_written);

@@ -61,6 +61,32 @@ static int decode_changed(const char *from, const char *to)
 	return r;
 }
 
+START_TEST(parts_of_one_set_are_joined_and_another_sets_are_not)
+{
+	struct vhsm_fingerprints *set = NULL, *part = NULL;
+	struct vhsm_fingerprints *other = vhsm_fingerprints_new();
+	char why[VHSM_FINGERPRINT_WHY_LEN];
+	json_t *json;
+
+	ck_assert_int_eq(vhsm_fingerprints_add(other, "k", window), 0);
+	json = vhsm_fingerprints_encode(other);
+	ck_assert_int_eq(vhsm_fingerprints_decode(&part, json, why), 0);
+	json_array_clear(json_object_get(json, "entries"));
+	ck_assert_int_eq(vhsm_fingerprints_decode(&set, json, why), 0);
+	ck_assert(!set_knows(set, window));
+	ck_assert_int_eq(vhsm_fingerprints_join(set, part), 0);
+	ck_assert(set_knows(set, window));
+	vhsm_fingerprints_free(&other);
+	other = vhsm_fingerprints_new();
+	ck_assert_int_eq(vhsm_fingerprints_join(other, part), -EINVAL);
+	ck_assert_uint_eq(vhsm_fingerprints_count(other), 0);
+	json_decref(json);
+	vhsm_fingerprints_free(&set);
+	vhsm_fingerprints_free(&part);
+	vhsm_fingerprints_free(&other);
+}
+END_TEST
+
 START_TEST(a_set_knows_what_was_added_and_nothing_else)
 {
 	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
@@ -269,6 +295,8 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_add_test(tests,
+		       parts_of_one_set_are_joined_and_another_sets_are_not);
 	tcase_add_test(tests, a_set_knows_what_was_added_and_nothing_else);
 	tcase_add_test(tests, json_round_trip_keeps_every_entry);
 	tcase_add_test(tests, a_secret_is_added_at_both_ends_and_reversed);

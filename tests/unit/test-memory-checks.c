@@ -27,6 +27,8 @@ static char dir[] = "/tmp/memory-checks.XXXXXX";
 static char path[64], why[VHSM_CHECK_WHY_LEN];
 static uint8_t key[32];
 static void *state;
+static const uint8_t other[VHSM_WINDOW_LEN] = "\xd1\x0b\x97\x5e\x33\xfa\x08"
+	"\x6c\x44\xb9\x12\x7f\xe0\x2d\x81";
 static struct {
 	unsigned count;
 	struct vhsm_finding last;
@@ -171,6 +173,14 @@ static void put(int which, uint64_t physical)
 		guest_fixture_write(&f.guest, physical, key, VHSM_WINDOW_LEN);
 }
 
+static void clear(uint64_t physical)
+{
+	static const uint8_t zeros[64];
+
+	guest_fixture_write(&f.guest, physical, zeros, sizeof(zeros));
+	vhsm_guest_memory_forget(f.kernel.memory);
+}
+
 START_TEST(nothing_is_found_where_nothing_is)
 {
 	ck_assert_msg(!open_check(checks[_i], NULL), "%s", why);
@@ -251,10 +261,20 @@ START_TEST(it_is_found_across_two_frames)
 }
 END_TEST
 
+/* Opens the check, which has scanned all memory; what is put there afterwards
+ * is seen when its frame is read again. */
+static void open_scanned(const struct vhsm_check *check)
+{
+	ck_assert_int_eq(open_check(check, NULL), 0);
+	scan(check, UINT64_MAX, NULL);
+	ck_assert_uint_eq(found.count, 0);
+	vhsm_guest_memory_forget(f.kernel.memory);
+}
+
 START_TEST(frames_that_were_not_written_are_left_out)
 {
+	open_scanned(checks[_i]);
 	put(_i, PLACE + 100);
-	ck_assert_int_eq(open_check(checks[_i], NULL), 0);
 	mark_dirty(PLACE + GUEST_PAGE);
 	scan(checks[_i], UINT64_MAX, dirty);
 	ck_assert_uint_eq(found.count, 0);
@@ -273,8 +293,9 @@ START_TEST(a_written_frame_is_joined_with_its_neighbours)
 	for (side = 0; side < 2; side++) {
 		memset(dirty, 0, TASK_FIXTURE_MEMORY / GUEST_PAGE / 8 + 1);
 		mark_dirty(PLACE + side * GUEST_PAGE);
+		clear(PLACE + GUEST_PAGE - 8);
+		open_scanned(checks[_i]);
 		put(_i, PLACE + GUEST_PAGE - 8);
-		ck_assert_int_eq(open_check(checks[_i], NULL), 0);
 		scan(checks[_i], UINT64_MAX, dirty);
 		ck_assert_uint_ge(found.count, 1);
 		checks[_i]->close(state);
@@ -292,6 +313,79 @@ START_TEST(a_slice_ends_at_its_deadline_and_the_next_goes_on)
 	ck_assert_uint_gt(scan(checks[_i], 0, NULL), 10);
 	ck_assert_uint_ge(found.count, 1);
 	checks[_i]->close(state);
+}
+END_TEST
+
+/* Another key's, which nobody has written since. */
+static struct vhsm_fingerprints *set_of(const uint8_t *window, const char *name)
+{
+	struct vhsm_fingerprints *set = vhsm_fingerprints_new();
+
+	ck_assert_int_eq(vhsm_fingerprints_add(set, name, window), 0);
+	return set;
+}
+
+START_TEST(all_memory_is_searched_for_keys_told_later)
+{
+	const struct vhsm_check *check = &vhsm_check_secret_leak;
+
+	guest_fixture_write(&f.guest, PLACE + 100, other, sizeof(other));
+	open_scanned(check);
+	ck_assert_int_eq(check->fingerprints(state, set_of(other, "late/1"),
+					     why), 0);
+	scan(check, UINT64_MAX, dirty);
+	ck_assert_uint_eq(found.count, 1);
+	ck_assert_str_eq(found.last.object, "key late/1");
+	/* Once: then what is written suffices. */
+	scan(check, UINT64_MAX, dirty);
+	ck_assert_uint_eq(found.count, 0);
+	check->close(state);
+}
+END_TEST
+
+START_TEST(keys_told_in_the_middle_of_a_scan_are_searched_for_from_the_start)
+{
+	const struct vhsm_check *check = &vhsm_check_secret_leak;
+	struct vhsm_sweep sweep = { .kernel = &f.kernel, .number = 1,
+				    .report = note };
+	unsigned i;
+
+	guest_fixture_write(&f.guest, 64, other, sizeof(other));
+	ck_assert_int_eq(open_check(check, NULL), 0);
+	for (i = 0; i < 5; i++)
+		ck_assert_int_eq(check->run(state, &sweep, why),
+				 VHSM_CHECK_MORE);
+	ck_assert_int_eq(check->fingerprints(state, set_of(other, "late/1"),
+					     why), 0);
+	scan(check, UINT64_MAX, dirty);
+	ck_assert_uint_eq(found.count, 1);
+	check->close(state);
+}
+END_TEST
+
+START_TEST(keys_that_are_to_be_told_fail_the_check_until_they_are)
+{
+	const struct vhsm_check *check = &vhsm_check_secret_leak;
+	const struct vhsm_check_setup setup = { .reference = reference,
+						.fingerprints_told = true };
+	struct vhsm_sweep sweep = { .kernel = &f.kernel, .number = 1,
+				    .report = note,
+				    .deadline_ns = UINT64_MAX };
+
+	guest_fixture_write(&f.guest, PLACE, other, sizeof(other));
+	ck_assert_int_eq(check->open(&setup, &state, why), 0);
+	ck_assert_int_eq(check->run(state, &sweep, why), -ENODATA);
+	ck_assert_ptr_nonnull(strstr(why, "was not told"));
+	/* A guest that has none. */
+	ck_assert_int_eq(check->fingerprints(state, vhsm_fingerprints_new(),
+					     why), 0);
+	scan(check, UINT64_MAX, NULL);
+	ck_assert_uint_eq(found.count, 0);
+	ck_assert_int_eq(check->fingerprints(state, set_of(other, "late/1"),
+					     why), 0);
+	scan(check, UINT64_MAX, NULL);
+	ck_assert_uint_eq(found.count, 1);
+	check->close(state);
 }
 END_TEST
 
@@ -373,6 +467,11 @@ int main(void)
 	tcase_add_loop_test(tests, nothing_is_found_where_nothing_is, 0, 2);
 	tcase_add_loop_test(tests, it_is_found_with_its_place, 0, 2);
 	tcase_add_loop_test(tests, its_process_is_named, 0, 2);
+	tcase_add_test(tests, all_memory_is_searched_for_keys_told_later);
+	tcase_add_test(tests,
+		keys_told_in_the_middle_of_a_scan_are_searched_for_from_the_start);
+	tcase_add_test(tests,
+		       keys_that_are_to_be_told_fail_the_check_until_they_are);
 	tcase_add_test(tests, tables_without_an_end_are_not_read_to_it);
 	tcase_add_loop_test(tests, it_is_found_across_two_frames, 0, 2);
 	tcase_add_loop_test(tests, frames_that_were_not_written_are_left_out,

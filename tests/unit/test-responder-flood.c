@@ -143,35 +143,6 @@ START_TEST(who_says_too_much_is_heard_later)
 }
 END_TEST
 
-START_TEST(a_monitor_is_not_started_without_what_it_must_look_for)
-{
-	char path[128];
-
-	vault_broken = true;
-	domain_runs(5);
-	until(in_state(VHSM_WATCH_STARTING) && web()->problem[0]);
-	ck_assert_ptr_nonnull(strstr(web()->problem, "not now"));
-	run_for(300);
-	ck_assert(!acted("monitor-start"));
-	ck_assert_int_eq(valid_ms, 0);
-	snprintf(path, sizeof(path), "%s/monitors/" UUID ".fingerprints", dir);
-	ck_assert_int_ne(access(path, F_OK), 0);
-	/* As soon as the vault answers, it is. */
-	vault_broken = false;
-	until(monitor);
-	ck_assert_uint_eq(alert_count("monitor-lost"), 0);
-}
-END_TEST
-
-START_TEST(a_policy_that_does_not_search_for_keys_needs_no_vault)
-{
-	write_file("strict.conf", "lease-ms = 1000\nsweep-ms = 100\n"
-		   "checks = { \"kernel-text\" }\n", 0600);
-	vault_broken = true;
-	to_clean();
-}
-END_TEST
-
 START_TEST(what_a_start_leaves_is_removed_with_the_monitor)
 {
 	char path[128];
@@ -217,10 +188,6 @@ int main(void)
 	tcase_add_test(all, new_alerts_are_written_a_few_at_a_time);
 	tcase_add_test(all, commands_are_run_a_few_at_a_time);
 	tcase_add_test(all, who_says_too_much_is_heard_later);
-	tcase_add_test(all,
-		       a_monitor_is_not_started_without_what_it_must_look_for);
-	tcase_add_test(all,
-		       a_policy_that_does_not_search_for_keys_needs_no_vault);
 	tcase_add_test(all,
 		       what_a_start_leaves_is_removed_with_the_monitor);
 	tcase_add_test(all,

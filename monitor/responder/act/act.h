@@ -44,8 +44,7 @@ vhsm_act_run vhsm_act_learn;		/* {uuid, dir, baseline, boot, learned,
 					 * approved} */
 vhsm_act_run vhsm_act_monitor_start;	/* {guest, name, kernel, ramdisk,
 					 * memory_mib, baseline, manifest: as
-					 * match has it, fingerprints, work}
-					 * -> {domid} */
+					 * match has it, work} -> {domid} */
 vhsm_act_run vhsm_act_monitor_stop;	/* {name}, or {prefix}: all of them */
 vhsm_act_run vhsm_act_devices;		/* {domid, bridge, disks} -> {nics,
 					 * disks: that isolate would take,

@@ -60,7 +60,6 @@ struct start {
 	const char *ramdisk;		/* the appliance */
 	const char *baseline;		/* folder */
 	const char *manifest;		/* its, that is approved: SHA-256 */
-	const char *fingerprints;	/* file; NULL: none */
 	const char *work;		/* folder for the image */
 	uint64_t memory_kib;
 	char image[PATH_MAX];		/* what it boots */
@@ -101,9 +100,6 @@ static int baseline_append(struct vhsm_act *act, const struct start *start,
 		ret = file_add(act, &cpio, path, files[i].name,
 			       files[i].needed);
 	}
-	if (!ret && start->fingerprints)
-		ret = file_add(act, &cpio, start->fingerprints,
-			       "fingerprints.json", true);
 	if (ret)
 		return ret;
 	ret = vhsm_cpio_end(&cpio);
@@ -285,8 +281,6 @@ int vhsm_act_monitor_start(struct vhsm_act *act)
 	    !vhsm_act_text(act, "manifest", &start.manifest) ||
 	    !vhsm_act_text(act, "work", &start.work))
 		return -1;
-	start.fingerprints = json_string_value(json_object_get(act->params,
-							"fingerprints"));
 	mib = json_integer_value(json_object_get(act->params, "memory_mib"));
 	if (mib < 32 || mib > 4096)
 		return vhsm_act_fail(act, "memory_mib must be 32 to 4096");
