@@ -27,10 +27,10 @@
 
 #define VHSM_CHECK_WHY_LEN 200u
 
-/* What a guest is measured by: the files of an approved baseline, in one
- * directory.  Each may be NULL where a baseline has none. */
 struct vhsm_fingerprints;
 
+/* What a guest is measured by: the files of an approved baseline, in one
+ * directory.  Each may be NULL where a baseline has none. */
 struct vhsm_check_setup {
 	const struct vhsm_reference *reference;
 	const char *baseline_dir;	/* reference, modules, rules.yar,

@@ -4,9 +4,8 @@
  * T1552.004): proven by its fingerprint, without the monitor having the key.
  *
  * Every frame is searched in the first scan for a set of fingerprints, later
- * those that were written.
- * What is found is read and judged again before it is reported.  A report never
- * has bytes of it.
+ * those that were written.  What is found is read and judged again before it is
+ * reported.  A report never has bytes of it.
  */
 #include <endian.h>
 #include <errno.h>

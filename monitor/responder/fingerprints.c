@@ -147,7 +147,7 @@ static const char *take(struct vhsm_watched *w, int fd, json_t *result,
 	}
 	json_decref(w->fingerprints.set);
 	w->fingerprints.set = set;
-	strcpy(w->fingerprints.keyset, keyset);
+	memcpy(w->fingerprints.keyset, keyset, strlen(keyset) + 1);
 	*changed = true;
 	return NULL;
 }

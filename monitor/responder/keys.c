@@ -77,7 +77,8 @@ static const char *gate_text(enum vhsm_reaction reaction)
 }
 
 static void gate_acted(struct vhsm_watched *w, const char *uid,
-		       uint32_t reactions, json_t *result, const char *error)
+		       uint32_t reactions, json_t *result, const char *code,
+		       const char *error)
 {
 	json_int_t devices = json_integer_value(json_object_get(result,
 								"devices"));
@@ -93,8 +94,8 @@ static void gate_acted(struct vhsm_watched *w, const char *uid,
 				gate_text(i), (long long)epoch);
 		else
 			vhsm_reactions_acted(w, uid, i, false, "the broker "
-				"was not reached, and is told again: %.80s",
-				error);
+				"%s, and is told again: %.80s", code ?
+				"refused" : "was not reached", error);
 	}
 }
 
@@ -182,7 +183,7 @@ static void on_gate(void *arg, json_t *result, const char *code,
 	if (!reactions)
 		return;
 	w->gate_busy -= w->gate_busy != 0;	/* a new record has none */
-	gate_acted(w, uid, reactions, result, error);
+	gate_acted(w, uid, reactions, result, code, error);
 	vhsm_reactions_pump(w);
 }
 
