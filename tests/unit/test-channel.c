@@ -130,7 +130,7 @@ END_TEST
 /* {type, length}: neither may be looked at further. */
 static const uint32_t bad_header[][2] = {
 	{ 0, 4 }, { VHSM_FRAME_LEARN_FAILED + 1, 4 }, { VHSM_FRAME_CONFIGURE - 1, 4 },
-	{ VHSM_FRAME_LEARN + 1, 4 }, { UINT32_MAX, 4 },
+	{ VHSM_FRAME_FINGERPRINTS + 1, 4 }, { UINT32_MAX, 4 },
 	{ VHSM_FRAME_SWEEP, VHSM_FRAME_MAX + 1 },
 	{ VHSM_FRAME_SWEEP, UINT32_MAX },
 };
