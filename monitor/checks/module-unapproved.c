@@ -28,6 +28,7 @@
 
 #define PAGE		4096ull
 #define REPORTS_MAX	64u
+#define TABLES_MAX	64u		/* read to see what is executable */
 
 /* The text of a module as it was found right. */
 struct known {
@@ -230,6 +231,37 @@ static int check_text(struct run *r, const struct vhsm_module *m, size_t number,
 	return rc;
 }
 
+static int note_executable(const struct vhsm_mapping *mapping, void *arg)
+{
+	(void)arg;
+	return mapping->flags & VHSM_MAP_EXEC ? 1 : 0;
+}
+
+/* Any of the text, or more than can be looked at. */
+static bool is_executable(const struct run *r, const struct vhsm_module *m)
+{
+	const uint64_t last = m->base + m->text_size - 1;
+
+	return m->text_size && (last < m->base ||
+		vhsm_address_space_walk(&r->sweep->kernel->space, m->base,
+					last, TABLES_MAX, note_executable,
+					NULL));
+}
+
+/*
+ * Whether what the module has for text is to be what its file makes: not while
+ * it comes or goes, for the time that may take; and not before it can be
+ * executed, which is when the kernel has finished it (complete_formation), for
+ * a guest that is busy may take as long as it likes until then.
+ */
+static bool is_whole(struct run *r, const struct vhsm_module *m)
+{
+	if (m->state == VHSM_MODULE_LIVE)
+		return true;
+	return vhsm_grace_over(&r->state->grace, r->sweep->kernel, m->va) &&
+		(m->state != VHSM_MODULE_UNFORMED || is_executable(r, m));
+}
+
 static int check_module(struct run *r, const struct vhsm_module *m, char *why)
 {
 	int number = find(r->state, m->name);
@@ -239,8 +271,7 @@ static int check_module(struct run *r, const struct vhsm_module *m, char *why)
 		report_unknown(r, m);
 		return 0;
 	}
-	if (m->state != VHSM_MODULE_LIVE &&
-	    !vhsm_grace_over(&r->state->grace, r->sweep->kernel, m->va))
+	if (!is_whole(r, m))
 		return 0;
 	/* Two of a name: the second is an impostor, or the first was. */
 	if (r->state->base[number] != m->base) {

@@ -250,6 +250,24 @@ START_TEST(text_of_a_module_that_loads_is_looked_at_when_it_stays)
 }
 END_TEST
 
+/* A busy guest takes its time; and nobody can run it yet. */
+START_TEST(text_of_a_module_that_is_not_whole_counts_when_it_can_be_executed)
+{
+	void *state;
+
+	module_fixture_set(&m, m.va, VHSM_L_module__state,
+			   VHSM_MODULE_UNFORMED);
+	for (uint64_t at = 0; at < m.text.len; at += GUEST_PAGE)
+		table_fixture_page(&m.t, MODULE_BASE + at, VHSM_MAP_WRITE);
+	state = table_fixture_open(&m.t, unapproved);
+	ck_assert_int_eq(table_fixture_rerun(&m.t, unapproved, state), 0);
+	ck_assert_uint_eq(m.t.count, 0);
+	unapproved->close(state);
+	table_fixture_page(&m.t, MODULE_BASE, VHSM_MAP_EXEC);
+	one_finding(unapproved, "module " MODULE_NAME, "approved file");
+}
+END_TEST
+
 START_TEST(claim_of_more_text_is_found)
 {
 	module_fixture_set(&m, m.va, VHSM_L_module__text_size, 0x7ffff000);
@@ -376,6 +394,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t,
 		text_of_a_module_that_loads_is_looked_at_when_it_stays);
 	tcase_add_test(t, claim_of_more_text_is_found);
+	tcase_add_test(t,
+		text_of_a_module_that_is_not_whole_counts_when_it_can_be_executed);
 	tcase_add_test(t, second_module_of_a_name_is_found);
 	tcase_add_test(t, list_that_loops_is_an_error);
 	tcase_add_test(t, list_that_leads_nowhere_is_an_error);
