@@ -37,6 +37,9 @@ extern const char *vault_keyset;	/* the keys there are */
 extern unsigned vault_entries;		/* fingerprints of them */
 extern const char *vault_writes;	/* instead of these */
 extern unsigned vault_asked;		/* for them, how often */
+extern bool vault_holds;		/* it answers the next time it is asked
+					 * for them when it is told to: */
+void vault_answers(void);
 extern void (*releasing)(void);		/* what happens before it answers */
 extern bool broker_unaware;		/* it knows of no such domain */
 extern const char *broker_lease;	/* what it says of the lease */

@@ -10,12 +10,28 @@
 static void scans_often(void)
 {
 	write_file("strict.conf", "lease-ms = 2000\nsweep-ms = 100\n"
-		   "full-ms = 1000\n", 0600);
+		   "full-ms = 1000\n"
+		   "check monitor-broken { reactions = { \"record\" } }\n", 0600);
 }
 
 static void sweep(void)
 {
 	verdict(sweep_await(NULL), true);
+}
+
+/* It says what none says. */
+static void monitor_breaks(void)
+{
+	say(VHSM_FRAME_CONFIGURE, json_object());
+	until(!web()->monitor.channel);
+}
+
+static void monitor_again(void)
+{
+	broken_expect();
+	until(web()->monitor.channel);
+	hello();
+	until(in_state(VHSM_WATCH_SWEEPING));
 }
 
 START_TEST(a_monitor_knows_what_keys_look_like_before_its_first_sweep)
@@ -83,14 +99,45 @@ END_TEST
 START_TEST(the_next_monitor_is_told_though_the_keys_are_the_same)
 {
 	to_clean();
-	say(VHSM_FRAME_CONFIGURE, json_object());
-	broken_expect();
-	until(monitor);
-	hello();
-	until(in_state(VHSM_WATCH_SWEEPING));
+	monitor_breaks();
+	monitor_again();
 	sweep_await(NULL);
 	ck_assert_uint_eq(rig_told.sets, 2);
 	ck_assert_uint_eq(rig_told.entries, 2);
+}
+END_TEST
+
+START_TEST(the_vault_is_asked_once_at_a_time)
+{
+	scans_often();
+	to_clean();
+	vault_holds = true;
+	while (vault_asked < 2)
+		sweep();
+	for (unsigned i = 0; i < 15; i++)
+		sweep();
+	ck_assert_uint_eq(vault_asked, 2);
+	vault_answers();
+	while (vault_asked < 3)
+		sweep();
+}
+END_TEST
+
+START_TEST(an_answer_that_comes_between_two_monitors_is_for_the_next)
+{
+	scans_often();
+	to_clean();
+	vault_keyset = "second";
+	vault_entries = 3;
+	vault_holds = true;
+	while (vault_asked < 2)
+		sweep();
+	monitor_breaks();
+	vault_answers();
+	monitor_again();
+	sweep_await(NULL);
+	ck_assert_uint_eq(rig_told.sets, 2);
+	ck_assert_uint_eq(rig_told.entries, 3);
 }
 END_TEST
 
@@ -112,10 +159,13 @@ END_TEST
 
 START_TEST(a_policy_that_does_not_search_for_keys_needs_no_vault)
 {
-	write_file("strict.conf", "lease-ms = 1000\nsweep-ms = 100\n"
-		   "checks = { \"kernel-text\" }\n", 0600);
+	write_file("strict.conf", "lease-ms = 2000\nsweep-ms = 100\n"
+		   "full-ms = 1000\nchecks = { \"kernel-text\" }\n", 0600);
 	vault_broken = true;
 	to_clean();
+	for (unsigned i = 0; i < 15; i++)
+		sweep();
+	ck_assert_uint_eq(vault_asked, 0);
 }
 END_TEST
 
@@ -169,6 +219,9 @@ int main(void)
 		the_vault_is_asked_no_more_often_than_all_memory_is_scanned);
 	tcase_add_test(all,
 		the_next_monitor_is_told_though_the_keys_are_the_same);
+	tcase_add_test(all, the_vault_is_asked_once_at_a_time);
+	tcase_add_test(all,
+		an_answer_that_comes_between_two_monitors_is_for_the_next);
 	tcase_add_test(all,
 		       a_monitor_is_not_started_without_what_it_must_look_for);
 	tcase_add_test(all,
