@@ -55,7 +55,6 @@ void measure(const char *kernel, const char *ramdisk,
 					   cmdline, why), 0);
 }
 
-/* A baseline of what was measured last. */
 void make(const char *as)
 {
 	char path[PATH_MAX], kernel[BASELINE_HEX_LEN];
@@ -122,13 +121,12 @@ int match(const char *uuid)
 	json_decref(manifest);
 	manifest = NULL;
 	matched_name[0] = why[0] = 0;
-	return vhsm_baseline_match(dir, uuid, &boot, matched_name, matched_digest, &manifest,
-				   why);
+	return vhsm_baseline_match(dir, uuid, &boot, matched_name,
+				   matched_digest, &manifest, why);
 }
 
-/* Sets one member of a JSON file, given by its path in it. */
 void set(const char *file_a, const char *file_b, const char *object,
-		const char *member, json_t *value)
+	 const char *member, json_t *value)
 {
 	char path[PATH_MAX];
 	json_t *json;

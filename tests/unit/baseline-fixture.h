@@ -29,8 +29,8 @@ void baseline_teardown(void);
 void path_of(char path[], const char *a, const char *b);
 void put(const char *a, const char *b, const char *text);
 /* Sets one member of a JSON file, or of an object in it. */
-void set(const char *a, const char *b, const char *object, const char *member,
-	 json_t *value);
+void set(const char *file_a, const char *file_b, const char *object,
+	 const char *member, json_t *value);
 
 /* A boot of files with these contents; without a ramdisk, for NULL. */
 void measure(const char *kernel, const char *ramdisk, const char *cmdline);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test-approvals.c - a baseline holds for a domain while it is approved for it, as
- * it is, by whom the key of the store belongs to.
+ * test-approvals.c - a baseline holds for a domain while it is approved for
+ * that domain, as it is, by whoever has the store's key.
  */
 #include <errno.h>
 #include <string.h>

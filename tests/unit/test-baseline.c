@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test-baseline.c - a store of baselines knows a boot that is approved, says how
- * another differs, and is not fooled by a changed file.
+ * test-baseline.c - a store of baselines knows a boot that is approved, says
+ * how another differs, and is not fooled by a changed file.
  */
 #include <errno.h>
 #include <string.h>
