@@ -6,21 +6,18 @@
 #include <config.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "admin.h"
 #include "broker.h"
 #include "child.h"
+#include "daemon.h"
 #include "guest.h"
 #include "local.h"
 #include "log.h"
@@ -29,20 +26,11 @@
 #include "vault-child.h"
 #include "xen.h"
 
-#define EXIT_USAGE	2
 #define STOP_S		8		/* for all that runs to end */
-
-struct options {
-	const char *config;
-	bool config_given;
-	bool check;
-	bool verbose;
-};
 
 struct daemon {
 	struct vhsm_broker broker;	/* first: wake() is given this */
-	struct event *signals[2];
-	struct event *watchdog;
+	struct vhsm_daemon_events events;
 	struct event *overdue;
 	int lock_fd;
 	bool notified;
@@ -60,48 +48,6 @@ static const char help[] =
 "  -V, --version      the version\n"
 "\n"
 "See vhsmd(8), vhsmd.conf(5); vhsmctl(8) talks to it.\n";
-
-static void options_read(struct options *options, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'n' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:nvhV", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			options->config = optarg;
-			options->config_given = true;
-			break;
-		case 'n':
-			options->check = true;
-			break;
-		case 'v':
-			options->verbose = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case 'V':
-			puts("vhsmd " PACKAGE_VERSION);
-			exit(0);
-		default:
-			fputs("See vhsmd --help.\n", stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vhsmd: unexpected \"%s\"; see vhsmd --help\n",
-			argv[optind]);
-		exit(EXIT_USAGE);
-	}
-}
 
 /* What the file cannot say about this machine.  0 or -errno, told. */
 static int machine_check(const struct vhsm_config *config)
@@ -135,34 +81,10 @@ static int machine_check(const struct vhsm_config *config)
 	return ret;
 }
 
-/* One broker a run directory.  The lock's descriptor, or -errno, logged. */
-static int run_dir_take(const char *run_dir)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (mkdir(run_dir, 0700) && errno != EEXIST) {
-		vhsm_log(LOG_ERR, "run-dir %s: %s", run_dir, strerror(errno));
-		return -errno;
-	}
-	snprintf(path, sizeof(path), "%s/vhsmd.lock", run_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		vhsm_log(LOG_ERR, "%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		vhsm_log(LOG_ERR, "another vhsmd runs with run-dir %s",
-			 run_dir);
-		close(fd);
-		return -EBUSY;
-	}
-	return fd;
-}
-
-static void stop_begin(struct daemon *daemon)
+static void stop_begin(void *arg)
 {
 	const struct timeval wait = { .tv_sec = STOP_S };
+	struct daemon *daemon = arg;
 	struct vhsm_broker *broker = &daemon->broker;
 
 	if (broker->stopping)
@@ -200,13 +122,6 @@ void vhsm_broker_wake(struct vhsm_broker *broker)
 		vhsm_xen_wake(broker->xen);
 }
 
-static void on_signal(evutil_socket_t signal_number, short what, void *arg)
-{
-	(void)signal_number;
-	(void)what;
-	stop_begin(arg);
-}
-
 static void on_overdue(evutil_socket_t none, short what, void *arg)
 {
 	struct daemon *daemon = arg;
@@ -218,41 +133,15 @@ static void on_overdue(evutil_socket_t none, short what, void *arg)
 	event_base_loopbreak(daemon->broker.base);
 }
 
-static void on_watchdog(evutil_socket_t none, short what, void *arg)
-{
-	(void)none;
-	(void)what;
-	(void)arg;
-	sd_notify(0, "WATCHDOG=1");
-}
-
 static int events_init(struct daemon *daemon)
 {
-	static const int numbers[] = { SIGTERM, SIGINT };
-	struct event_base *base = event_base_new();
-	struct timeval beat;
-	uint64_t usec;
+	int ret = vhsm_daemon_events_init(&daemon->events, stop_begin, daemon);
 
-	if (!base)
-		return -ENOMEM;
-	daemon->broker.base = base;
-	for (unsigned i = 0; i < 2; i++) {
-		daemon->signals[i] = evsignal_new(base, numbers[i], on_signal,
-						  daemon);
-		if (!daemon->signals[i] ||
-		    event_add(daemon->signals[i], NULL))
-			return -ENOMEM;
-	}
-	daemon->overdue = evtimer_new(base, on_overdue, daemon);
-	daemon->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, NULL);
-	if (!daemon->overdue || !daemon->watchdog)
-		return -ENOMEM;
-	if (sd_watchdog_enabled(0, &usec) > 0) {
-		beat.tv_sec = usec / 2 / 1000000;
-		beat.tv_usec = usec / 2 % 1000000;
-		event_add(daemon->watchdog, &beat);
-	}
-	return 0;
+	if (ret)
+		return ret;
+	daemon->broker.base = daemon->events.base;
+	daemon->overdue = evtimer_new(daemon->broker.base, on_overdue, daemon);
+	return daemon->overdue ? 0 : -ENOMEM;
 }
 
 static int daemon_start(struct daemon *daemon)
@@ -260,7 +149,8 @@ static int daemon_start(struct daemon *daemon)
 	struct vhsm_broker *broker = &daemon->broker;
 	int ret;
 
-	daemon->lock_fd = run_dir_take(broker->config.run_dir);
+	daemon->lock_fd = vhsm_daemon_run_dir_take(broker->config.run_dir,
+						   "vhsmd.lock", "vhsmd");
 	if (daemon->lock_fd < 0)
 		return daemon->lock_fd;
 	ret = events_init(daemon);
@@ -286,15 +176,9 @@ static void daemon_deinit(struct daemon *daemon)
 	vhsm_xen_free(&broker->xen);
 	vhsm_guests_free(&broker->guests);
 	vhsm_vault_free(&broker->vault);
-	for (unsigned i = 0; i < 2; i++)
-		if (daemon->signals[i])
-			event_free(daemon->signals[i]);
-	if (daemon->watchdog)
-		event_free(daemon->watchdog);
 	if (daemon->overdue)
 		event_free(daemon->overdue);
-	if (broker->base)
-		event_base_free(broker->base);
+	vhsm_daemon_events_deinit(&daemon->events);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
 	vhsm_config_deinit(&broker->config);
@@ -302,11 +186,11 @@ static void daemon_deinit(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .config = VHSM_CONFIG_FILE };
+	struct vhsm_daemon_options options = { .config = VHSM_CONFIG_FILE };
 	struct daemon daemon = { .lock_fd = -1 };
 	int ret;
 
-	options_read(&options, argc, argv);
+	vhsm_daemon_options_read(&options, "vhsmd", help, argc, argv);
 	vhsm_log_init("vhsmd", options.verbose);
 	daemon.broker.verbose = options.verbose;
 	daemon.broker.started_ms = vhsm_now_ms();

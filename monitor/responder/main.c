@@ -8,38 +8,27 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "child.h"
+#include "daemon.h"
 #include "log.h"
 #include "responder.h"
 #include "responder-check.h"
 
-#define EXIT_USAGE	2
 #define SWEEPER_MS	60000u
 #define NICENESS	(-10)
 
-struct options {
-	const char *config;
-	bool config_given;
-	bool check;
-	bool verbose;
-};
-
 struct daemon {
 	struct vhsm_responder responder;
-	struct event *signals[2];
-	struct event *watchdog;
+	struct vhsm_daemon_events events;
 	int lock_fd;
 };
 
@@ -58,139 +47,34 @@ static const char help[] =
 "See vhsm-responder(8), responder.conf(5), vhsm-policy(5); vhsmctl(8) talks to\n"
 "it.\n";
 
-static void options_read(struct options *options, int argc, char **argv)
+/* For the images of monitors, without those that a former responder's starts
+ * left. */
+static int monitors_dir_make(const char *run_dir)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'n' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 }
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:nvhV", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			options->config = optarg;
-			options->config_given = true;
-			break;
-		case 'n':
-			options->check = true;
-			break;
-		case 'v':
-			options->verbose = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case 'V':
-			puts("vhsm-responder " PACKAGE_VERSION);
-			exit(0);
-		default:
-			fputs("See vhsm-responder --help.\n", stderr);
-			exit(EXIT_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vhsm-responder: unexpected \"%s\"; see "
-			"vhsm-responder --help\n", argv[optind]);
-		exit(EXIT_USAGE);
-	}
-}
-
-static int dir_make(const char *path)
-{
-	if (!mkdir(path, 0700) || errno == EEXIST)
-		return 0;
-	vhsm_log(LOG_ERR, "%s: %s", path, strerror(errno));
-	return -errno;
-}
-
-/* Images that a former responder's starts left. */
-static void monitors_clean(const char *path)
-{
+	char path[PATH_MAX];
 	struct dirent *entry;
-	DIR *dir = opendir(path);
+	DIR *dir;
+	int ret;
 
+	snprintf(path, sizeof(path), "%s/monitors", run_dir);
+	ret = vhsm_daemon_dir_make(path);
+	if (ret)
+		return ret;
+	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	if (dir)
 		closedir(dir);
-}
-
-/* One responder a run directory. */
-static int run_dir_take(const char *run_dir)
-{
-	char path[PATH_MAX];
-	int fd, ret = dir_make(run_dir);
-
-	snprintf(path, sizeof(path), "%s/monitors", run_dir);
-	if (!ret)
-		ret = dir_make(path);
-	if (ret)
-		return ret;
-	snprintf(path, sizeof(path), "%s/responder.lock", run_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		vhsm_log(LOG_ERR, "%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		vhsm_log(LOG_ERR, "another vhsm-responder runs with run-dir "
-			 "%s", run_dir);
-		close(fd);
-		return -EBUSY;
-	}
-	snprintf(path, sizeof(path), "%s/monitors", run_dir);
-	monitors_clean(path);
-	return fd;
-}
-
-static void on_signal(evutil_socket_t number, short what, void *arg)
-{
-	(void)number;
-	(void)what;
-	sd_notify(0, "STOPPING=1");
-	event_base_loopbreak(arg);
-}
-
-static void on_watchdog(evutil_socket_t none, short what, void *arg)
-{
-	(void)none;
-	(void)what;
-	(void)arg;
-	sd_notify(0, "WATCHDOG=1");
-}
-
-static int events_init(struct daemon *daemon)
-{
-	static const int numbers[] = { SIGTERM, SIGINT };
-	struct event_base *base = event_base_new();
-	struct timeval beat;
-	uint64_t usec;
-
-	if (!base)
-		return -ENOMEM;
-	daemon->responder.base = base;
-	for (unsigned i = 0; i < 2; i++) {
-		daemon->signals[i] = evsignal_new(base, numbers[i], on_signal,
-						  base);
-		if (!daemon->signals[i] ||
-		    event_add(daemon->signals[i], NULL))
-			return -ENOMEM;
-	}
-	daemon->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, NULL);
-	if (!daemon->watchdog)
-		return -ENOMEM;
-	if (sd_watchdog_enabled(0, &usec) > 0) {
-		beat.tv_sec = usec / 2 / 1000000;
-		beat.tv_usec = usec / 2 % 1000000;
-		event_add(daemon->watchdog, &beat);
-	}
 	return 0;
+}
+
+static void stop(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	sd_notify(0, "STOPPING=1");
+	event_base_loopbreak(daemon->events.base);
 }
 
 static struct vhsm_rpc_async *client_new(struct vhsm_responder *r,
@@ -239,12 +123,17 @@ static int daemon_start(struct daemon *daemon)
 	char why[VHSM_ALERT_WHY_LEN] = "";
 	int ret;
 
-	daemon->lock_fd = run_dir_take(r->conf.vhsmd.run_dir);
+	daemon->lock_fd = vhsm_daemon_run_dir_take(r->conf.vhsmd.run_dir,
+						   "responder.lock",
+						   "vhsm-responder");
 	if (daemon->lock_fd < 0)
 		return daemon->lock_fd;
-	ret = events_init(daemon);
+	ret = monitors_dir_make(r->conf.vhsmd.run_dir);
+	if (!ret)
+		ret = vhsm_daemon_events_init(&daemon->events, stop, daemon);
 	if (ret)
 		return ret;
+	r->base = daemon->events.base;
 	r->hypervisor = vhsm_hypervisor_open();
 	if (!r->hypervisor) {
 		vhsm_log(LOG_ERR, "the hypervisor: %s (Xen's dom0, as root?)",
@@ -280,13 +169,7 @@ static void daemon_deinit(struct daemon *daemon)
 	vhsm_rpc_async_free(&r->vault);
 	vhsm_alerts_close(&r->alerts);
 	vhsm_hypervisor_close(&r->hypervisor);
-	for (unsigned i = 0; i < 2; i++)
-		if (daemon->signals[i])
-			event_free(daemon->signals[i]);
-	if (daemon->watchdog)
-		event_free(daemon->watchdog);
-	if (r->base)
-		event_base_free(r->base);
+	vhsm_daemon_events_deinit(&daemon->events);
 	free(r->seen);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
@@ -306,12 +189,12 @@ static int configuration_check(const struct vhsm_responder_conf *conf)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .config = VHSM_RESPONDER_CONF };
+	struct vhsm_daemon_options options = { .config = VHSM_RESPONDER_CONF };
 	struct daemon daemon = { .lock_fd = -1 };
 	struct vhsm_responder *r = &daemon.responder;
 	int ret;
 
-	options_read(&options, argc, argv);
+	vhsm_daemon_options_read(&options, "vhsm-responder", help, argc, argv);
 	vhsm_log_init("vhsm-responder", options.verbose);
 	r->started_ms = vhsm_now_ms();
 	r->connect = vhsm_channel_connect_vchan;
