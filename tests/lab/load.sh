@@ -2,14 +2,16 @@
 # load.sh - sourced by cases: a guest that works all the time, and keeps count.
 #
 # It signs the same file with the same Ed25519 key again and again (RFC 8032
-# signatures are deterministic), so each answer can be told right from wrong.
-# Meanwhile, if asked, a second process keeps the ring full.
+# signatures are deterministic), so each answer can be told right from wrong:
+# LOAD_FILE, or one that takes long.  Meanwhile, if asked, a second process keeps
+# the ring full.
+LOAD_FILE=${LOAD_FILE:-/bin/busybox}
 
 LOAD='
 ok=0 error=0 wrong=0
 while [ -e /tmp/load.on ]; do
 	rm -f /tmp/load.sig
-	if vhsm sign web-ssh --in /bin/busybox --out /tmp/load.sig 2>> /tmp/load.err
+	if vhsm sign web-ssh --in "$1" --out /tmp/load.sig 2>> /tmp/load.err
 	then
 		if cmp -s /tmp/load.sig /tmp/load.want
 		then ok=$((ok + 1)); else wrong=$((wrong + 1)); fi
@@ -30,7 +32,7 @@ load_start() {
 	in_guest "$1" "
 	set -e
 	rm -f /tmp/load.*
-	vhsm sign web-ssh --in /bin/busybox --out /tmp/load.want
+	vhsm sign web-ssh --in $LOAD_FILE --out /tmp/load.want
 	touch /tmp/load.on
 	cat > /tmp/load.sh <<'X'
 $LOAD
@@ -38,7 +40,7 @@ X
 	cat > /tmp/flood.sh <<'X'
 $FLOOD
 X
-	sh /tmp/load.sh > /dev/null 2>&1 &
+	sh /tmp/load.sh $LOAD_FILE > /dev/null 2>&1 &
 	[ -z '${2-}' ] || sh /tmp/flood.sh > /tmp/flood.log 2>&1 &
 	"
 	eventually 30 load_passed "$1" 2

@@ -78,6 +78,15 @@ undo() {
 	put_right 'evil-module removed'
 }
 
+# The evil is still there, and would be found again; it can be removed only once
+# the guest is given back.  So that guest is but watched, meanwhile.
+let_go() {
+	dom0 'vhsmctl monitor start --domain web --policy watch'
+	eventually 60 dom0 "vhsmctl release --domain web --reason 'looked at'"
+	eventually 60 web 'rmmod evil_module'
+	web_signs
+}
+
 # What was found in the web that was, would be found again as long as it runs.
 web_ended() {
 	dom0 'xl destroy web || true'
