@@ -155,6 +155,9 @@ static void config_fill(libxl_domain_config *config, const struct start *start)
 	build->kernel = strdup(start->kernel);
 	build->ramdisk = strdup(start->image);
 	build->cmdline = strdup(CMDLINE);
+	/* It never moves to another host, so that its look at the clock need
+	 * not trap into the hypervisor. */
+	build->tsc_mode = LIBXL_TSC_MODE_NATIVE;
 	/* A busy guest must not starve the one that looks at it, which asks
 	 * for little: four times what a domain has otherwise. */
 	build->sched_params.weight = WEIGHT;
