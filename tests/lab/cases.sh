@@ -1,36 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# cases.sh - sourced by every file of lab cases.
+# cases.sh - sourced by whatever does something in the lab of $LAB_DIR.
 #
-# behaviour NAME [TEXT]
-#                 runs the function NAME, which fails with its first failing
-#                 command; shown as TEXT, or NAME with blanks for underscores
 # dom0 SCRIPT     run in dom0
 # web, db SCRIPT  run in that guest; output and exit status are the script's
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
-. "$TOP/tests/report.sh"
 OUT=$LAB_DIR/share/out		# the same as /mnt/out in dom0
-FAILED=0
 
-behaviour() {
-	local t0=$EPOCHREALTIME text=${2:-${1//_/ }} log rc=0
-
-	mkdir -p "$LAB_LOG/lab"
-	log=$LAB_LOG/lab/${text//[^a-z0-9]/_}.log
-	set +e
-	(set -eu; "$1") > "$log" 2>&1 < /dev/null
-	rc=$?
-	set -e
-	if [ $rc = 0 ]; then
-		report 1 0 "$(since "$t0")" "lab: $text"
-	else
-		echo "exit status $rc; what the lab looked like: $log.lab" >> "$log"
-		evidence > "$log.lab" 2>&1
-		report 0 1 "$(since "$t0")" "lab: $text" "$log"
-		FAILED=1
-	fi
+# awaited TEXT: what the lab is waited for now, to be shown.
+awaited() {
+	echo "$*" > "$LAB_DIR/share/awaited"
 }
 
-# What one wants to see of the lab when something failed in it.
+# evidence: what one wants to see of the lab when something failed in it.
 evidence() {
 	"$LAB_SRC/in-dom0" -t 20 'xl list; vhsmctl monitor list
 		vhsmctl alerts list; tail -n 15 /var/log/vhsmd.log
@@ -42,11 +23,11 @@ evidence() {
 }
 
 dom0() {
-	"$LAB_SRC/in-dom0" -t "${LIMIT:-300}" "$1"
+	"$LAB_SRC/in-dom0" "$1"
 }
 
 in_guest() {
-	dom0 "guest -t ${LIMIT:-300} $1 run <<'END_OF_SCRIPT'
+	dom0 "guest $1 run <<'END_OF_SCRIPT'
 $2
 END_OF_SCRIPT"
 }
@@ -76,18 +57,33 @@ fails() {
 	}
 }
 
-# eventually SECONDS COMMAND...: it succeeds within that time; its last output
-# is shown.
-eventually() {
-	local end=$((SECONDS + $1)) out
+# lab_pulse: changes while something goes on in the lab.
+lab_pulse() {
+	dom0 'cat /var/log/xen/guest-*.log /var/log/vhsm*.log | wc -c
+		xenstore-list /local/domain' 2>&1
+}
 
+# eventually SECONDS COMMAND...: it succeeds, within that time on a machine of
+# rate 1 (see patience), or later as long as something goes on in the lab, at
+# most ten times that; its last output is shown.
+eventually() {
+	local limit start=$SECONDS end out pulse='' now
+
+	limit=$(patience "$1")
 	shift
+	end=$((start + limit))
 	until out=$("$@" 2>&1); do
-		[ $SECONDS -lt $end ] || {
-			echo "not in time: $*"
-			echo "$out"
-			return 1
-		} >&2
+		if [ $SECONDS -ge $end ]; then
+			now=$(lab_pulse)
+			[ "$now" != "$pulse" ] &&
+				[ $((SECONDS - start)) -lt $((limit * 10)) ] || {
+				echo "not in time ($((SECONDS - start)) s): $*"
+				echo "$out"
+				return 1
+			} >&2
+			pulse=$now end=$((SECONDS + limit))
+		fi
+		awaited "$(cut -c 1-60 <<< "$*")"
 		sleep 0.3
 	done
 	echo "$out"

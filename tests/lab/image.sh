@@ -33,7 +33,7 @@ image_libs() {
 	local l said
 
 	# Scripts, static programs and data have none.
-	said=$(LC_ALL=C LD_LIBRARY_PATH=$LAB_DIR/stage/usr/lib ldd "$1" 2>&1) ||
+	said=$(LC_ALL=C LD_LIBRARY_PATH=$LAB_IMAGES/stage/usr/lib ldd "$1" 2>&1) ||
 		case $said in
 		*"not a dynamic executable"*) return 0 ;;
 		*) die "image: libraries of $1: $said" ;;
@@ -42,8 +42,8 @@ image_libs() {
 	*"not found"*) die "image: $1 lacks libraries: $said" ;;
 	esac
 	sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p' <<< "$said" | while read -r l; do
-		[ -e "$ROOT${l#"$LAB_DIR/stage"}" ] ||
-			install -D "$l" "$ROOT${l#"$LAB_DIR/stage"}"
+		[ -e "$ROOT${l#"$LAB_IMAGES/stage"}" ] ||
+			install -D "$l" "$ROOT${l#"$LAB_IMAGES/stage"}"
 	done
 }
 
@@ -54,8 +54,8 @@ image_product() {
 
 	for f; do
 		mkdir -p "$ROOT$(dirname "$f")"
-		cp -a "$LAB_DIR/stage$f" "$ROOT$f"
-		image_libs "$LAB_DIR/stage$f"
+		cp -a "$LAB_IMAGES/stage$f" "$ROOT$f"
+		image_libs "$LAB_IMAGES/stage$f"
 	done
 }
 
@@ -75,8 +75,11 @@ image_modules() {
 	done
 }
 
-# image_pack OUT - not compressed: the kernel would unpack it in emulation.
+# image_pack OUT - not compressed: the kernel would unpack it in emulation.  The
+# same files are always the same image, since saved states are named by it.
 image_pack() {
-	(cd "$ROOT" && find . | cpio -o -H newc --quiet -R 0:0) > "$1.new"
+	find "$ROOT" -exec touch -h -d @0 {} +
+	(cd "$ROOT" && find . | LC_ALL=C sort |
+		cpio -o -H newc --quiet -R 0:0 --reproducible) > "$1.new"
 	mv "$1.new" "$1"
 }

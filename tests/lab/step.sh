@@ -3,24 +3,37 @@
 # kept in a file.
 #
 # step NAME TEXT COMMAND...
-#	Output goes to $LAB_LOG/NAME.log.  While it runs, the seconds are shown:
-#	on a terminal on the spot, elsewhere as a line every half minute.  When
-#	it fails, the end of the log is shown and this exits with status 1.
+#	Output goes to $LAB_LOG/NAME.log.  While it runs, the seconds are shown,
+#	and what the lab is waited for: on a terminal on the spot, elsewhere as a
+#	line every half minute.  When it fails, the end of the log is shown and
+#	this exits with status 1.
+
+# What the lab is waited for now, in at most so many characters.
+step_awaited() {
+	local said=
+
+	{ read -r said < "$LAB_DIR/share/awaited"; } 2>/dev/null
+	echo "${said::$1}"
+}
 
 step_wait() {
-	local pid=$1 text=$2 start=$SECONDS shown=0 now
+	local pid=$1 text=$2 start=$SECONDS shown=0 now said
 
+	rm -f "$LAB_DIR/share/awaited"
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		now=$((SECONDS - start))
 		[ $now -gt $shown ] || continue
 		shown=$now
 		if [ -t 1 ]; then
-			printf '\r  %-58s %4d s' "$text" $now
+			printf '\r  %-58s %4d s  %-40s' "$text" $now \
+				"$(step_awaited 40)"
 		elif [ $((now % 30)) = 0 ]; then
-			echo "  ... $text: $now s"
+			said=$(step_awaited 100)
+			echo "  ... $text: $now s${said:+; $said}"
 		fi
 	done
+	[ ! -t 1 ] || printf '\r%-110s\r' ""
 }
 
 step() {
@@ -32,7 +45,6 @@ step() {
 	pid=$!
 	step_wait $pid "$text"
 	wait $pid || rc=$?
-	[ ! -t 1 ] || printf '\r'
 	if [ $rc -ne 0 ]; then
 		printf '  %-58s FAILED after %s s\n' "$text" "$(since "$t0")"
 		tail -n 25 "$log" | sed 's/^/    | /'

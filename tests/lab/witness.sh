@@ -7,7 +7,7 @@ tamper_web() {
 	local module=$1
 
 	shift
-	web "tamper web-ssh ${TAMPER_S:-30} \
+	web "tamper web-ssh $(patience 30) \
 		insmod /lib/modules/evil/$module.ko $*"
 }
 
@@ -57,6 +57,13 @@ policy_make() {
 	dom0 "cp /mnt/out/policy /etc/vhsm/monitor.d/$name.conf"
 }
 
+# twin_policy NAME LINE...: a policy that revokes the keys whatever it finds.
+twin_policy() {
+	policy_make "$@" 'on medium { reactions = { "revoke" } }' \
+		'on high { reactions = { "revoke" } }' \
+		'on critical { reactions = { "revoke" } }'
+}
+
 # reaction NAME...: web is watched by a policy that does these, then tampered
 # with.
 reaction() {
@@ -93,17 +100,6 @@ web_ended() {
 	eventually 30 dom0 '! xl list web'
 	dom0 'vhsmctl release --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 \
 		--reason new || true'
-}
-
-# A web that is new, unwatched; its monitor and what was done to it are gone.
-web_unwatched() {
-	web_ended
-	dom0 'set -e
-	vhsmctl monitor stop --domain 7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01 ||
-		true
-	sed -i "s/, *monitor=[a-z-]*//" /etc/xen/web.cfg
-	guests-up web'
-	eventually 30 web_signs > /dev/null
 }
 
 # A web that is new, and strictly watched by its configuration, whatever an admin
