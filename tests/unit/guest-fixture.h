@@ -64,7 +64,9 @@ uint64_t guest_fixture_entry(struct guest_fixture *, uint64_t va,
 /* The unpacked kernel of the tests (VHSM_TEST_KERNEL, or what tests/lab/fetch
  * left), or NULL when there is none: skip the test then. */
 const char *guest_fixture_kernel(void);
-/* Makes its reference in a file that is unlinked: the caller's to close. */
+/* Writes that kernel's reference to a file. */
+void guest_fixture_reference_file(const char *path);
+/* Opens that reference; the caller closes it. */
 struct vhsm_reference *guest_fixture_reference(void);
 
 /*

@@ -146,24 +146,14 @@ static void set_up(void)
 {
 	struct vhsm_reference *reference;
 	char path[64];
-	int status;
 
 	ck_assert_ptr_nonnull(mkdtemp(baseline));
 	chmod(baseline, 0755);
-	snprintf(path, sizeof(path), "%s/reference", baseline);
-	if (guest_fixture_kernel()) {
-		if (fork() == 0) {
-			close(1);
-			execl("./vhsm-reference", "vhsm-reference",
-			      guest_fixture_kernel(), path, (char *)NULL);
-			_exit(127);
-		}
-		ck_assert_int_gt(wait(&status), 0);
-		ck_assert_int_eq(status, 0);
-	}
 	guest_fixture_init(&guest, GUEST_LEN, false);
 	if (!guest_fixture_kernel())
 		return;
+	snprintf(path, sizeof(path), "%s/reference", baseline);
+	guest_fixture_reference_file(path);
 	reference = guest_fixture_reference();
 	guest_fixture_load_kernel(&guest, reference, SLIDE, 0);
 	vhsm_reference_close(&reference);

@@ -32,9 +32,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(reference_path, sizeof(reference_path), "%s/reference", dir);
 	snprintf(image, sizeof(image), "%s/image", dir);
-	ck_assert_msg(!vhsm_reference_make(guest_fixture_kernel(),
-					   reference_path, NULL, why), "%s",
-		      why);
+	guest_fixture_reference_file(reference_path);
 	reference = vhsm_reference_open(reference_path, why);
 	ck_assert_msg(reference, "%s", why);
 	guest_fixture_init(&f, MEMORY, false);
