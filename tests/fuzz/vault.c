@@ -60,6 +60,13 @@ static void open_vault(void)
 	MUST(!vhsm_vault_start(&vault, -1, -1));
 }
 
+/* Ends the vault's threads before the libraries end that they use. */
+static void end(void)
+{
+	vhsm_vault_close(&vault, "fuzzed");
+	remove_all();
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -69,11 +76,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	MUST(mkdtemp(dir) && !rmdir(dir));
-	atexit(remove_all);
 	MUST(!vhsm_ops_init(&what));
 	base = event_base_new();
 	MUST(base);
 	open_vault();
+	/* Last, so that it comes before what OpenSSL does at exit. */
+	atexit(end);
 	return 0;
 }
 
