@@ -65,14 +65,16 @@ lab_pulse() {
 
 # eventually SECONDS COMMAND...: it succeeds, within that time on a machine of
 # rate 1 (see patience), or later as long as something goes on in the lab, at
-# most ten times that; its last output is shown.
+# most ten times that; its last output is shown.  The command has the lab's one
+# processor for half of the time at most: the rest is for what it waits for.
 eventually() {
-	local limit start=$SECONDS end out pulse='' now
+	local limit start=$SECONDS end out pulse='' now t0 took
 
 	limit=$(patience "$1")
 	shift
 	end=$((start + limit))
-	until out=$("$@" 2>&1); do
+	while t0=${EPOCHREALTIME/./}; ! out=$("$@" 2>&1); do
+		took=$(((${EPOCHREALTIME/./} - t0) / 1000))
 		if [ $SECONDS -ge $end ]; then
 			now=$(lab_pulse)
 			[ "$now" != "$pulse" ] &&
@@ -84,7 +86,8 @@ eventually() {
 			pulse=$now end=$((SECONDS + limit))
 		fi
 		awaited "$(cut -c 1-60 <<< "$*")"
-		sleep 0.3
+		sleep "$(printf '%d.%03d' $((took / 1000)) $((took % 1000)))"
+		sleep 0.1
 	done
 	echo "$out"
 }

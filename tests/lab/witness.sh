@@ -25,10 +25,16 @@ web_signs() {
 	web 'vhsm sign web-ssh --in /init --out /tmp/s'
 }
 
+# keys_answer: web's keys answer as soon as its monitor has seen it clean.
+keys_answer() {
+	dom0 'await_lease web'
+	eventually 90 web_signs > /dev/null
+}
+
 # put_right TEXT: web is as it should be; its keys are given back.
 put_right() {
 	dom0 "vhsmctl release --domain web --reason '$1'"
-	eventually 60 web_signs > /dev/null
+	keys_answer
 }
 
 watched_by() {
@@ -39,7 +45,7 @@ watched_by() {
 watch_web() {
 	dom0 "vhsmctl monitor start --domain web --policy $1"
 	eventually 90 watched_by "$1"
-	eventually 90 web_signs > /dev/null
+	keys_answer
 }
 
 # policy_make NAME LINE...: a policy of dom0; what the witness's own troubles
@@ -64,25 +70,60 @@ twin_policy() {
 		'on critical { reactions = { "revoke" } }'
 }
 
-# reaction NAME...: web is watched by a policy that does these, then tampered
-# with.
-reaction() {
-	local list
-
-	list=$(printf '"%s", ' "$@")
-	policy_make "react-$1" 'checks = { "module-unapproved" }' \
-		"throttle-rate = 2" ${EXTRA:+"$EXTRA"} \
-		"on high { reactions = { ${list%, } } }"
-	watch_web "react-$1"
-	web 'insmod /lib/modules/evil/evil-module.ko'
-	UID_=$(alert_of module-unapproved)
+# reacted NAME: the alert $UID_ says that it was done.
+reacted() {
+	dom0 "await_line vhsm-responder.log ': $1: '"
 	eventually 20 dom0 "vhsmctl alerts show $UID_ --json |
 		grep -q '\"reaction\": *\"$1\"'"
 }
 
+# reaction NAME LINE...: web is watched by a policy that does that, with these
+# lines more, then tampered with.
+reaction() {
+	local name=$1
+
+	shift
+	policy_make "react-$name" 'checks = { "module-unapproved" }' \
+		"on high { reactions = { \"$name\" } }" "$@"
+	watch_web "react-$name"
+	EVIL=evil-module
+	web "insmod /lib/modules/evil/$EVIL.ko"
+	UID_=$(alert_of module-unapproved)
+	reacted "$name"
+}
+
+# What the policy "ladder" does: each reaction has an evil of its own, and the
+# check that sees it.
+LADDER='throttle kernel-rodata evil-rodata
+verify-only syscall-table evil-syscall
+revoke cpu-entry evil-lstar
+freeze inline-hook evil-inline
+destroy kernel-text evil-text'
+
+ladder_policy() {
+	local reaction check checks='' lines=()
+
+	while read -r reaction check _; do
+		checks+="\"$check\", "
+		lines+=("check $check { reactions = { \"$reaction\" } }")
+	done <<< "$LADDER"
+	policy_make ladder "checks = { ${checks%, } }" "full-ms = 0" \
+		"throttle-rate = 2" "${lines[@]}"
+}
+
+# rung REACTION: in state "ladder", its evil is done to web, and it happens.
+rung() {
+	local check
+
+	read -r _ check EVIL <<< "$(grep "^$1 " <<< "$LADDER")"
+	web "insmod /lib/modules/evil/$EVIL.ko"
+	UID_=$(alert_of "$check")
+	reacted "$1"
+}
+
 undo() {
-	web 'rmmod evil_module'
-	put_right 'evil-module removed'
+	web "rmmod ${EVIL/-/_}"
+	put_right "$EVIL removed"
 }
 
 # The evil is still there, and would be found again; it can be removed only once
@@ -90,8 +131,8 @@ undo() {
 let_go() {
 	dom0 'vhsmctl monitor start --domain web --policy watch'
 	eventually 60 dom0 "vhsmctl release --domain web --reason 'looked at'"
-	eventually 60 web 'rmmod evil_module'
-	web_signs
+	eventually 60 web "rmmod ${EVIL/-/_}"
+	keys_answer
 }
 
 # What was found in the web that was, would be found again as long as it runs.
@@ -114,5 +155,5 @@ web_watched() {
 		/etc/xen/web.cfg
 	guests-up web'
 	eventually 90 watched_by strict
-	eventually 90 web_signs > /dev/null
+	keys_answer
 }
