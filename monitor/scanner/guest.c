@@ -205,8 +205,9 @@ void guest_sweep(struct guest *g, const struct vhsm_sweep_order *o,
 	vhsm_guest_memory_look_begin(g->memory, RENEW_US);
 	r = look_at_kernel(g, o, why);
 	if (r) {
-		snprintf(v->error, sizeof(v->error), "%s",
-			 why[0] ? why : strerror(-r));
+		/* The verdict has room for less than what can be said. */
+		snprintf(v->error, sizeof(v->error), "%.*s",
+			 (int)sizeof(v->error) - 1, why[0] ? why : strerror(-r));
 		vhsm_finding_clean_text(v->error, sizeof(v->error));
 	} else {
 		*found = !known;
