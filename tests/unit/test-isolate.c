@@ -374,7 +374,7 @@ static void begin(void)
 		text_set(nics[i].bridge, "xenbr0");
 		text_set(nics[i].script, "/etc/xen/scripts/vif-bridge");
 		snprintf(nics[i].mac, sizeof(nics[i].mac),
-			 "00:16:3e:00:00:0%d", i);
+			 "00:16:3e:00:00:0%u", i % 8u);
 	}
 }
 

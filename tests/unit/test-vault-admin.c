@@ -90,7 +90,7 @@ static void refusals_recorded(void)
 
 static void keys_in_pages(void)
 {
-	char name[8];
+	char name[16];
 	json_t *result;
 	int i;
 
