@@ -66,7 +66,7 @@ lab_pulse() {
 # eventually SECONDS COMMAND...: it succeeds, within that time on a machine of
 # rate 1 (see patience), or later as long as something goes on in the lab, at
 # most ten times that; its last output is shown.  The command has the lab's one
-# processor for half of the time at most: the rest is for what it waits for.
+# processor for a part of the time only: the rest is for what it waits for.
 eventually() {
 	local limit start=$SECONDS end out pulse='' now t0 took
 
@@ -86,7 +86,8 @@ eventually() {
 			pulse=$now end=$((SECONDS + limit))
 		fi
 		awaited "$(cut -c 1-60 <<< "$*")"
-		sleep "$(printf '%d.%03d' $((took / 1000)) $((took % 1000)))"
+		took=$((took < 2000 ? took : 2000))
+		sleep "$((took / 1000)).$(printf %03d $((took % 1000)))"
 		sleep 0.1
 	done
 	echo "$out"
