@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static bool copy_made(int to)
 	if (from < 0)
 		return false;
 	while (n > 0)
-		n = copy_file_range(from, NULL, to, NULL, 1u << 30, 0);
+		n = sendfile(to, from, NULL, 1u << 30);
 	close(from);
 	ck_assert_int_eq(n, 0);
 	return true;
