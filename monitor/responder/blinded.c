@@ -51,7 +51,8 @@ void vhsm_blinded_verdict(struct vhsm_watched *w, const struct vhsm_verdict *v,
 	struct vhsm_blinded *b = blinded_of(w);
 	/* One that is told of anyway. */
 	bool found = w->monitor.findings &&
-		!vhsm_ladder_tolerates(&w->policy, w->monitor.found);
+		!vhsm_ladder_tolerates(&w->policy, &w->incident,
+				       w->monitor.found);
 	unsigned max;
 
 	max = b->kernel ? SCORE_MAX : BOOT_SCORE_MAX;

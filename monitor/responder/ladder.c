@@ -49,9 +49,14 @@ int vhsm_ladder_first(uint32_t set)
 	return -1;
 }
 
-bool vhsm_ladder_tolerates(const struct vhsm_policy *policy, uint64_t checks)
+bool vhsm_ladder_tolerates(const struct vhsm_policy *policy,
+			   const struct vhsm_incident *incident,
+			   uint64_t checks)
 {
-	return !wanted(policy, checks);
+	uint32_t limits = BIT(VHSM_REACT_THROTTLE) |
+			  BIT(VHSM_REACT_VERIFY_ONLY);
+
+	return !(wanted(policy, checks) & ~(limits & incident->done));
 }
 
 const char *vhsm_ladder_level_name(enum vhsm_gate_level level)

@@ -28,9 +28,11 @@ uint32_t vhsm_ladder_plan(const struct vhsm_policy *,
  * destruction last.  -1: the set is empty. */
 int vhsm_ladder_first(uint32_t set);
 
-/* Whether findings of these checks leave the lease be: nothing but a record is
- * asked for any of them. */
-bool vhsm_ladder_tolerates(const struct vhsm_policy *, uint64_t checks);
+/* Whether the lease is renewed in spite of findings of these checks: the policy
+ * asks at most that the keys be throttled or only verify, and the gate has done
+ * that. */
+bool vhsm_ladder_tolerates(const struct vhsm_policy *,
+			   const struct vhsm_incident *, uint64_t checks);
 
 /* What the broker is told: the parameters of guest.gate. */
 struct vhsm_key_gate {

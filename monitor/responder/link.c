@@ -123,8 +123,8 @@ static const char *verdict_contradiction(const struct vhsm_watched *w,
 }
 
 /*
- * Whether the sweep shows the guest as approved: every check ran, and found
- * nothing for which the policy asks more than a record.
+ * Tells whether the sweep renews the lease: every check ran, and the keys may be
+ * used in spite of what they found.
  */
 static bool renews(struct vhsm_watched *w, const struct vhsm_verdict *verdict)
 {
@@ -144,7 +144,8 @@ static bool renews(struct vhsm_watched *w, const struct vhsm_verdict *verdict)
 	if (verdict->clean)
 		return true;
 	return w->monitor.findings &&
-		vhsm_ladder_tolerates(&w->policy, w->monitor.found);
+		vhsm_ladder_tolerates(&w->policy, &w->incident,
+				      w->monitor.found);
 }
 
 static void on_verdict(struct vhsm_watched *w, const char *bytes, size_t len)

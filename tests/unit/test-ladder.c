@@ -104,10 +104,29 @@ END_TEST
 
 START_TEST(what_is_only_recorded_leaves_the_lease_be)
 {
-	ck_assert(vhsm_ladder_tolerates(&policy, 0));
-	ck_assert(vhsm_ladder_tolerates(&policy, CHECKS(YARA)));
-	ck_assert(!vhsm_ladder_tolerates(&policy, CHECKS(YARA) |
+	ck_assert(vhsm_ladder_tolerates(&policy, &incident, 0));
+	ck_assert(vhsm_ladder_tolerates(&policy, &incident, CHECKS(YARA)));
+	ck_assert(!vhsm_ladder_tolerates(&policy, &incident, CHECKS(YARA) |
 					 CHECKS(KERNEL_TEXT)));
+}
+END_TEST
+
+START_TEST(the_lease_goes_on_once_the_keys_are_limited_as_the_policy_asks)
+{
+	policy.check[VHSM_CHECK_YARA].reactions =
+		BIT(RECORD) | BIT(THROTTLE) | BIT(VERIFY_ONLY);
+	incident.done = BIT(THROTTLE);
+	ck_assert(!vhsm_ladder_tolerates(&policy, &incident, CHECKS(YARA)));
+	incident.done |= BIT(VERIFY_ONLY);
+	ck_assert(vhsm_ladder_tolerates(&policy, &incident, CHECKS(YARA)));
+}
+END_TEST
+
+START_TEST(what_is_done_besides_to_the_guest_ends_its_lease)
+{
+	policy.check[VHSM_CHECK_YARA].reactions = BIT(RECORD) | BIT(ISOLATE);
+	incident.done = BIT(ISOLATE);
+	ck_assert(!vhsm_ladder_tolerates(&policy, &incident, CHECKS(YARA)));
 }
 END_TEST
 
@@ -234,6 +253,9 @@ int main(void)
 	tcase_add_test(all,
 		       what_protects_at_once_comes_first_and_destruction_last);
 	tcase_add_test(all, what_is_only_recorded_leaves_the_lease_be);
+	tcase_add_test(all,
+		       the_lease_goes_on_once_the_keys_are_limited_as_the_policy_asks);
+	tcase_add_test(all, what_is_done_besides_to_the_guest_ends_its_lease);
 	tcase_add_test(all,
 		       a_lease_is_what_is_left_since_the_sweep_was_ordered);
 	tcase_add_test(all, a_guest_never_seen_has_no_lease);
