@@ -19,9 +19,8 @@
 
 #include "alert.h"
 #include "evidence.h"
-#include "file.h"
+#include "file-copy.h"
 
-#define COPY_LEN	65536u
 #define AUDIT_LAST	1000		/* records of a bundle */
 
 static enum ctl_exit failed(const char *what, const char *why)
@@ -30,41 +29,13 @@ static enum ctl_exit failed(const char *what, const char *why)
 	return CTL_FAILED;
 }
 
-static bool all_zero(const char *bytes, size_t len)
-{
-	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
-}
-
-/* Zeros become holes: most of an image of memory is. */
-static int copy_bytes(int in, int out)
-{
-	char *buf = malloc(COPY_LEN);
-	off_t size = 0;
-	ssize_t n;
-	int r = buf ? 0 : -ENOMEM;
-
-	while (!r && (n = read(in, buf, COPY_LEN)) != 0) {
-		if (n < 0)
-			r = -errno;
-		else if (!all_zero(buf, n))
-			r = vhsm_file_write_all(out, buf, n);
-		else if (lseek(out, n, SEEK_CUR) < 0)
-			r = -errno;
-		size += n > 0 ? n : 0;
-	}
-	if (!r && (ftruncate(out, size) || fsync(out)))
-		r = -errno;
-	free(buf);
-	return r;
-}
-
 static int copy_file(int from, int to, const char *name)
 {
 	int in = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
 			O_NONBLOCK);
 	int out = in < 0 ? -1 : openat(to, name, O_WRONLY | O_CREAT | O_EXCL |
 				       O_CLOEXEC, 0600);
-	int r = in < 0 || out < 0 ? -errno : copy_bytes(in, out);
+	int r = in < 0 || out < 0 ? -errno : vhsm_file_copy(in, out);
 
 	if (in >= 0)
 		close(in);
