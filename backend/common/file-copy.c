@@ -4,6 +4,8 @@
  *
  * A file system that does not know its holes says that all is data.
  */
+#include <config.h>
+
 #include "file-copy.h"
 
 #include <errno.h>

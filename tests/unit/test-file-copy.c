@@ -2,6 +2,8 @@
 /*
  * Copies of sparse files: every byte arrives, and a hole costs nothing.
  */
+#include <config.h>
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
