@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "admin.h"
+#include "broker/admin.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,14 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "device-json.h"
-#include "domain.h"
-#include "guest.h"
-#include "log.h"
-#include "rpc.h"
-#include "vault-child.h"
-#include "xen.h"
+#include "broker/device-json.h"
+#include "broker/domain.h"
+#include "broker/guest.h"
+#include "broker/vault-child.h"
+#include "broker/xen.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/rpc.h"
 
 static size_t device_count(const struct vhsm_broker *broker)
 {
@@ -100,13 +101,13 @@ static bool domain_param(struct vhsm_broker *broker,
 static void do_domain_resolve(struct vhsm_broker *broker,
 			      struct vhsm_rpc_call *call, json_t *params)
 {
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 	struct vhsm_domain domain;
 	json_t *json;
 
 	if (!domain_param(broker, call, params, &domain))
 		return;
-	vhsm_uuid_format(domain.uuid, text);
+	uuid_unparse_lower(domain.uuid, text);
 	json = json_pack("{s:s}", "uuid", text);
 	if (domain.running)
 		json_object_set_new(json, "domid", json_integer(domain.domid));
@@ -130,12 +131,12 @@ static void do_device_attach(struct vhsm_broker *broker,
 	uint32_t device;
 	int ret;
 
-	if (!text || !vhsm_keys_check(text)) {
+	if (!text || !vhsm_key_list_check(text)) {
 		vhsm_rpc_error(call, "bad-request",
 			       "keys are names or globs joined by '+'");
 		return;
 	}
-	if (!monitor || strlen(monitor) >= VHSM_MONITOR_NAME) {
+	if (!monitor || strlen(monitor) >= VHSM_POLICY_NAME_MAX) {
 		vhsm_rpc_error(call, "bad-request",
 			       "monitor is the name of a policy");
 		return;

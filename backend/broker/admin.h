@@ -21,7 +21,7 @@
 #ifndef VHSM_ADMIN_H
 #define VHSM_ADMIN_H
 
-#include "broker.h"
+#include "broker/broker.h"
 
 /* 0 or -errno, logged. */
 int vhsm_admin_new(struct vhsm_broker *broker);

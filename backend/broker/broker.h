@@ -13,11 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <uuid/uuid.h>
 
-#include "monitor.h"
-#include "protocol.h"
-#include "uuid.h"
-#include "vhsmd-conf.h"
+#include "broker/monitor.h"
+#include "common/key-list.h"
+#include "common/protocol.h"
+#include "common/vhsmd-conf.h"
+#include "common/xlcfg.h"
 
 struct vhsm_engine;
 struct vhsm_guest;
@@ -30,12 +32,12 @@ struct vhsm_xen;
 /* Whose keys an engine serves, and how they are spoken of. */
 struct vhsm_identity {
 	uint8_t uuid[16];
-	char uuid_text[VHSM_UUID_TEXT];
+	char uuid_text[UUID_STR_LEN];
 	uint32_t domid;			/* 0 over the local transport */
 	uint32_t device;		/* its number within the domain */
 	char domain[80];		/* name, "" if it has none */
-	char keys[1024];		/* as struct vhsm_msg_attach has them */
-	char monitor[VHSM_MONITOR_NAME];	/* its policy, "" none */
+	char keys[VHSM_KEY_LIST_LEN];	/* as in struct vhsm_msg_attach */
+	char monitor[VHSM_POLICY_NAME_MAX];	/* its policy, "" none */
 };
 
 /* What both transports' devices have in common, for lists and counters. */
@@ -67,9 +69,6 @@ struct vhsm_broker {
 	uint64_t engine_starts;
 	uint64_t engine_deaths;		/* that nobody asked for */
 };
-
-/* Whether text is names or globs joined by '+', or "" for all. */
-bool vhsm_keys_check(const char *text);
 
 /* The vault became ready, or an engine ended: look at what waits for that. */
 void vhsm_broker_wake(struct vhsm_broker *broker);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "device-json.h"
+#include "broker/device-json.h"
 
 #include <inttypes.h>
 
-#include "engine-child.h"
-#include "guest.h"
+#include "broker/engine-child.h"
+#include "broker/guest.h"
 
 /* The engine writes while we read: each counter is right, their sum is of no
  * one moment. */

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "broker.h"
+#include "broker/broker.h"
 
 #define VHSM_DEVICES_PAGE 32u
 

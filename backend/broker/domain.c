@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "domain.h"
+#include "broker/domain.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "handshake.h"
-#include "xen.h"
-#include "xlcfg.h"
+#include "broker/handshake.h"
+#include "broker/xen.h"
+#include "common/decimal.h"
+#include "common/xlcfg.h"
 
 static void config_fill(const struct vhsm_broker *broker,
 			struct vhsm_domain *domain)
@@ -46,7 +47,7 @@ static bool running_find(struct vhsm_broker *broker, const char *who,
 /* A line to paste: RFC 9562 version 4. */
 static void uuid_line(char *line, size_t room)
 {
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 	uint8_t uuid[16] = { 0 };
 
 	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid)) {
@@ -55,7 +56,7 @@ static void uuid_line(char *line, size_t room)
 	}
 	uuid[6] = (uuid[6] & 0x0f) | 0x40;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
-	vhsm_uuid_format(uuid, text);
+	uuid_unparse_lower(uuid, text);
 	snprintf(line, room, "uuid = \"%s\"", text);
 }
 
@@ -100,7 +101,7 @@ int vhsm_domain_resolve(struct vhsm_broker *broker, const char *who,
 	bool is_uuid;
 
 	memset(domain, 0, sizeof(*domain));
-	is_uuid = !vhsm_uuid_parse(who, domain->uuid);
+	is_uuid = !uuid_parse(who, domain->uuid);
 	if (running_find(broker, who, is_uuid ? domain->uuid : NULL, domain) ||
 	    is_uuid) {
 		config_fill(broker, domain);

@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-#include "broker.h"
+#include "broker/broker.h"
 
 #define VHSM_DOMAIN_WHY 512u
 

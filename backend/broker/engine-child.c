@@ -12,7 +12,7 @@
  */
 #include <config.h>
 
-#include "engine-child.h"
+#include "broker/engine-child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +24,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "guest.h"
-#include "log.h"
-#include "message.h"
-#include "user.h"
-#include "vault-child.h"
+#include "broker/guest.h"
+#include "broker/vault-child.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/user.h"
 
 #define STOP_S		3		/* to finish what has started */
 #define CONNECT_S	60		/* to map and load, on a slow machine */

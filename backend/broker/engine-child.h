@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "broker.h"
+#include "broker/broker.h"
 
 /* What its owner hears.  ended is the last, always comes, and the engine has
  * been freed; refusal is "" or why the frontend, not we, is to blame. */

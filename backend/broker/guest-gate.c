@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest.h"
-#include "log.h"
-#include "rpc.h"
-#include "xen.h"
+#include "broker/guest.h"
+#include "broker/xen.h"
+#include "common/log.h"
+#include "common/rpc.h"
 
 static const char *params_check(json_t *params)
 {
@@ -131,11 +131,11 @@ void vhsm_guest_gate_rpc(struct vhsm_broker *broker,
 	const char *text = json_string_value(json_object_get(params, "uuid"));
 	struct vhsm_gate_order order = { .uid = vhsm_rpc_caller_uid(call) };
 	const char *wrong = order_take(params, &order);
-	char uuid_text[VHSM_UUID_TEXT];
+	char uuid_text[UUID_STR_LEN];
 	struct vhsm_guest *guest;
 	uint8_t uuid[16];
 
-	if (!wrong && (!text || vhsm_uuid_parse(text, uuid)))
+	if (!wrong && (!text || uuid_parse(text, uuid)))
 		wrong = "uuid must be a domain's UUID, as xl list -v shows it";
 	if (wrong) {
 		vhsm_rpc_error(call, "bad-request", "%s", wrong);
@@ -156,7 +156,7 @@ void vhsm_guest_gate_rpc(struct vhsm_broker *broker,
 			       "not domain %u's", order.domid);
 		return;
 	}
-	vhsm_uuid_format(uuid, uuid_text);
+	uuid_unparse_lower(uuid, uuid_text);
 	vhsm_rpc_result(call, json_pack("{s:s,s:i,s:I,s:s}", "uuid", uuid_text,
 			"devices", (int)vhsm_guest_devices(guest),
 			"epoch", (json_int_t)vhsm_guest_epoch(guest),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "guest.h"
+#include "broker/guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "vault-child.h"
+#include "broker/vault-child.h"
+#include "common/clock.h"
+#include "common/log.h"
 
 #define MS_NS UINT64_C(1000000)
 
@@ -22,7 +23,7 @@ struct vhsm_guest {
 	TAILQ_ENTRY(vhsm_guest) link;	/* the latest used is last */
 	struct vhsm_broker *broker;
 	uint8_t uuid[16];
-	char uuid_text[VHSM_UUID_TEXT];
+	char uuid_text[UUID_STR_LEN];
 	char domain[80];
 	uint32_t domid;			/* of the latest device */
 	unsigned devices;
@@ -66,20 +67,11 @@ int vhsm_gate_level_parse(const char *text, enum vhsm_gate_level *level)
 	return -EINVAL;
 }
 
-/* The clock of the lease: an engine's is the same. */
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
-}
-
 static enum vhsm_lease_state lease_state(const struct vhsm_guest *guest,
 					 uint64_t *left_ns)
 {
 	uint64_t until = atomic_load(&guest->gate->lease_until_ns);
-	uint64_t now = now_ns();
+	uint64_t now = vhsm_now_ns();
 
 	*left_ns = until > now ? until - now : 0;
 	if (until == VHSM_LEASE_NONE)
@@ -206,7 +198,7 @@ static struct vhsm_guest *guest_new(struct vhsm_broker *broker,
 	guest->broker = broker;
 	guest->fd = -1;
 	memcpy(guest->uuid, uuid, sizeof(guest->uuid));
-	vhsm_uuid_format(uuid, guest->uuid_text);
+	uuid_unparse_lower(uuid, guest->uuid_text);
 	guest->expiry = evtimer_new(broker->base, on_expiry, guest);
 	ret = guest->expiry ? gate_make(guest) : -ENOMEM;
 	if (ret) {
@@ -327,7 +319,7 @@ static uint64_t lease_until(const struct vhsm_gate_order *order, uint64_t now)
 static const char *lease_order(struct vhsm_guest *guest,
 			       const struct vhsm_gate_order *order)
 {
-	uint64_t now = now_ns(), until = lease_until(order, now);
+	uint64_t now = vhsm_now_ns(), until = lease_until(order, now);
 	uint64_t was = atomic_load(&guest->gate->lease_until_ns);
 	struct timeval wait;
 

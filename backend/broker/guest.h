@@ -22,8 +22,8 @@
 
 #include <jansson.h>
 
-#include "broker.h"
-#include "gate.h"
+#include "broker/broker.h"
+#include "common/gate.h"
 
 #define VHSM_GUESTS_IDLE	1024u
 #define VHSM_LEASE_MS_MAX	3600000u

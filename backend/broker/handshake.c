@@ -1,36 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "handshake.h"
+#include "broker/handshake.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
+#include "common/decimal.h"
+#include "common/log.h"
 
 struct reader {
 	vhsm_handshake_read *read;
 	void *arg;
 	char *why;
 };
-
-int vhsm_decimal_parse(const char *untrusted, size_t len, uint32_t *value)
-{
-	uint64_t n = 0;
-
-	if (len < 1 || len > 10 || (len > 1 && untrusted[0] == '0'))
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		if (untrusted[i] < '0' || untrusted[i] > '9')
-			return -EINVAL;
-		n = n * 10 + (untrusted[i] - '0');
-	}
-	if (n > UINT32_MAX)
-		return -EINVAL;
-	*value = n;
-	return 0;
-}
 
 int vhsm_handshake_features(char *const *untrusted_names, unsigned count,
 			    char *why)
@@ -54,7 +38,7 @@ int vhsm_handshake_features(char *const *untrusted_names, unsigned count,
 static int node_read(const struct reader *reader, const char *node,
 		     uint32_t min, uint32_t max, uint32_t *out)
 {
-	char untrusted[VHSM_HANDSHAKE_VALUE_MAX], shown[64];
+	char untrusted[VHSM_DECIMAL_ROOM], shown[64];
 	int len = reader->read(reader->arg, node, untrusted,
 			       sizeof(untrusted));
 

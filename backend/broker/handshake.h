@@ -13,9 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol.h"
-
-#define VHSM_HANDSHAKE_VALUE_MAX 16u	/* longer is no number of ours */
+#include "common/protocol.h"
 
 /*
  * Reads a node below the frontend's directory ("queue-0/ring-ref0") into value
@@ -48,11 +46,5 @@ int vhsm_handshake_parse(vhsm_handshake_read *read, void *arg,
  */
 int vhsm_handshake_features(char *const *untrusted_names, unsigned count,
 			    char *why);
-
-/*
- * A decimal number of 1..10 digits without sign, blank or leading zero, not
- * over 2^32 - 1.  0 or -EINVAL.
- */
-int vhsm_decimal_parse(const char *untrusted, size_t len, uint32_t *value);
 
 #endif /* VHSM_HANDSHAKE_H */

@@ -25,7 +25,7 @@
  */
 #include <config.h>
 
-#include "lifecycle.h"
+#include "broker/lifecycle.h"
 
 /* Whether the frontend still wants the engine it published its rings for. */
 static bool front_wants_engine(enum vhsm_xenbus_state front)

@@ -13,16 +13,7 @@
 
 #include <stdbool.h>
 
-/* As Xen's public/io/xenbus.h numbers them. */
-enum vhsm_xenbus_state {
-	VHSM_XENBUS_UNKNOWN = 0,	/* no node, or not a state */
-	VHSM_XENBUS_INITIALISING = 1,
-	VHSM_XENBUS_INIT_WAIT = 2,
-	VHSM_XENBUS_INITIALISED = 3,
-	VHSM_XENBUS_CONNECTED = 4,
-	VHSM_XENBUS_CLOSING = 5,
-	VHSM_XENBUS_CLOSED = 6,
-};
+#include "common/xenbus.h"
 
 enum vhsm_engine_phase {
 	VHSM_ENGINE_NONE = 0,		/* nothing of the guest is mapped */

@@ -14,17 +14,18 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "admin.h"
-#include "broker.h"
-#include "child.h"
-#include "daemon.h"
-#include "guest.h"
-#include "local.h"
-#include "log.h"
-#include "rpc.h"
-#include "user.h"
-#include "vault-child.h"
-#include "xen.h"
+#include "broker/admin.h"
+#include "broker/broker.h"
+#include "broker/guest.h"
+#include "broker/local-device.h"
+#include "broker/vault-child.h"
+#include "broker/xen.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/rpc.h"
+#include "common/user.h"
 
 #define STOP_S		8		/* for all that runs to end */
 

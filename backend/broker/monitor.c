@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "monitor.h"
+#include "broker/monitor.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#include "policy.h"
-#include "protocol.h"
-
-_Static_assert(VHSM_MONITOR_NAME == VHSM_POLICY_NAME_MAX, "the same names");
+#include "common/protocol.h"
+#include "policy/policy.h"
 
 int vhsm_monitor_read(const char *dir, const char *name, bool *demand,
 		      char *why)

@@ -9,8 +9,6 @@
 
 #include <stdbool.h>
 
-#define VHSM_MONITOR_NAME 64u		/* with its NUL */
-
 /*
  * Reads the policy of that name in dir; "" is no policy, which demands
  * nothing.  0 with *demand; or -errno with why (VHSM_TEXT_MAX), and *demand

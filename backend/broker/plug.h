@@ -7,8 +7,8 @@
 #ifndef VHSM_PLUG_H
 #define VHSM_PLUG_H
 
-#include "broker.h"
-#include "store.h"
+#include "broker/broker.h"
+#include "common/xenstore.h"
 
 /* Makes both halves, Initialising.  0 or -errno; EEXIST when there is one of
  * that number. */

@@ -10,7 +10,7 @@
  */
 #include <config.h>
 
-#include "vault-child.h"
+#include "broker/vault-child.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -21,12 +21,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "log.h"
-#include "message.h"
-#include "rpc.h"
-#include "user.h"
-#include "vault-events.h"
+#include "broker/vault-events.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/rpc.h"
+#include "common/user.h"
 
 /* A vault of a broker that was killed may hold the socket a moment longer. */
 #define LISTEN_TRIES	100u
@@ -348,13 +349,13 @@ void vhsm_vault_guest_event(struct vhsm_vault *vault, const uint8_t uuid[16],
 		.to = to,
 		.uid = uid,
 	};
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 
 	memcpy(msg.uuid, uuid, sizeof(msg.uuid));
 	snprintf(msg.reason, sizeof(msg.reason), "%s", reason);
 	if (event_put(vault, &msg.hdr, msg.reason))
 		return;
-	vhsm_uuid_format(uuid, text);
+	uuid_unparse_lower(uuid, text);
 	vhsm_log(LOG_WARNING, "domain %s: a change of its gate is not in the "
 		 "audit log: too many wait for a vault", text);
 }

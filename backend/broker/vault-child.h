@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "broker.h"
+#include "broker/broker.h"
 
 /* Makes the store's directory and the admin socket, starts the vault and
  * keeps it running.  0 or -errno, logged. */

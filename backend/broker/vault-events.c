@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "vault-events.h"
+#include "broker/vault-events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "child.h"
-#include "log.h"
-#include "message.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/message.h"
 
 struct kept {
 	STAILQ_ENTRY(kept) link;

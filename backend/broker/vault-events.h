@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vault-events.h - what the broker has for the audit log while no vault can take
- * it: kept in order, and sent when one can.  A gate that changes while the
+ * vault-events.h - what the broker has for the audit log while no vault can
+ * take it: kept in order, and sent when one can.  A gate that changes while the
  * vault starts anew is in the log all the same, a little late, and says so.
  */
 #ifndef VHSM_VAULT_EVENTS_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "protocol.h"
+#include "common/protocol.h"
 
 #define VHSM_VAULT_EVENTS_MAX	512u	/* kept; what is more is lost */
 

@@ -9,18 +9,19 @@
  */
 #include <config.h>
 
-#include "xen-device.h"
+#include "broker/xen-device.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine-child.h"
-#include "guest.h"
-#include "handshake.h"
-#include "plug.h"
-#include "vault-child.h"
+#include "broker/engine-child.h"
+#include "broker/guest.h"
+#include "broker/handshake.h"
+#include "broker/plug.h"
+#include "broker/vault-child.h"
+#include "common/clock.h"
 
 #define EVENTS_MAX	64u
 #define STEPS_MAX	16u		/* of one walk; see tests */

@@ -6,11 +6,11 @@
 #ifndef VHSM_XEN_DEVICE_H
 #define VHSM_XEN_DEVICE_H
 
-#include "broker.h"
-#include "child.h"
-#include "lifecycle.h"
-#include "log.h"
-#include "store.h"
+#include "broker/broker.h"
+#include "broker/lifecycle.h"
+#include "common/child.h"
+#include "common/log.h"
+#include "common/xenstore.h"
 
 struct vhsm_xen_device {
 	struct vhsm_device device;

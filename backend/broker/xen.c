@@ -14,18 +14,18 @@
  */
 #include <config.h>
 
-#include "xen.h"
+#include "broker/xen.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
-#include "plug.h"
-#include "store.h"
-#include "xen-device.h"
-#include "xlcfg.h"
+#include "broker/plug.h"
+#include "broker/xen-device.h"
+#include "common/log.h"
+#include "common/xenstore.h"
+#include "common/xlcfg.h"
 
 #define DOMAINS_MAX	32752u		/* as Xen has it */
 #define DEVICES_MAX	64u		/* of a domain */
@@ -55,7 +55,7 @@ static int uuid_read(struct vhsm_xen *xen, uint32_t domid, uint8_t uuid[16])
 	ret = vhsm_store_read_text(&xen->store, path, vm, sizeof(vm));
 	if (ret)
 		return ret;
-	return strncmp(vm, "/vm/", 4) ? -EINVAL : vhsm_uuid_parse(vm + 4, uuid);
+	return strncmp(vm, "/vm/", 4) || uuid_parse(vm + 4, uuid) ? -EINVAL : 0;
 }
 
 static void name_read(struct vhsm_xen *xen, uint32_t domid, char name[80])
@@ -73,7 +73,7 @@ static void identity_set(struct vhsm_xen *xen, struct vhsm_identity *identity,
 {
 	memset(identity, 0, sizeof(*identity));
 	memcpy(identity->uuid, domain->uuid, sizeof(identity->uuid));
-	vhsm_uuid_format(identity->uuid, identity->uuid_text);
+	uuid_unparse_lower(identity->uuid, identity->uuid_text);
 	identity->domid = domain->domid;
 	identity->device = device;
 	name_read(xen, domain->domid, identity->domain);
@@ -140,12 +140,12 @@ static void devices_plug(struct vhsm_xen *xen, const struct domain *domain,
 static void domain_plan(struct vhsm_xen *xen, const struct domain *domain)
 {
 	const struct vhsm_config *config = &xen->broker->config;
-	char name[80], uuid_text[VHSM_UUID_TEXT];
+	char name[80], uuid_text[UUID_STR_LEN];
 	struct vhsm_xlcfg cfg;
 	int ret;
 
 	name_read(xen, domain->domid, name);
-	vhsm_uuid_format(domain->uuid, uuid_text);
+	uuid_unparse_lower(domain->uuid, uuid_text);
 	ret = vhsm_xlcfg_find(config->config_dirs, config->config_dir_count,
 			      domain->uuid, name, &cfg);
 	if (ret == -EEXIST) {
@@ -177,16 +177,16 @@ static void monitor_read(struct vhsm_xen *xen, uint32_t domid, uint32_t number,
 	vhsm_store_path(path, VHSM_PATH_BACKEND_MONITOR, xen->store.self,
 			domid, number);
 	ret = vhsm_store_read_text(&xen->store, path, monitor,
-				   VHSM_MONITOR_NAME);
+				   VHSM_POLICY_NAME_MAX);
 	if (ret)
-		snprintf(monitor, VHSM_MONITOR_NAME, "%s",
+		snprintf(monitor, VHSM_POLICY_NAME_MAX, "%s",
 			 ret == -ENOENT ? "" : "?");
 }
 
 static void device_adopt(struct vhsm_xen *xen, const struct domain *domain,
 			 uint32_t number, const char *keys)
 {
-	char monitor[VHSM_MONITOR_NAME], why[VHSM_TEXT_MAX];
+	char monitor[VHSM_POLICY_NAME_MAX], why[VHSM_TEXT_MAX];
 	struct vhsm_identity identity;
 	bool demand;
 
@@ -214,7 +214,7 @@ static void devices_adopt(struct vhsm_xen *xen, const struct domain *domain,
 				domain->domid, numbers[i]);
 		if (vhsm_store_read_text(&xen->store, path, keys,
 					 sizeof(keys)) ||
-		    !vhsm_keys_check(keys)) {
+		    !vhsm_key_list_check(keys)) {
 			vhsm_log(LOG_ERR, "%s: not as we write it; the device "
 				 "is left alone", path);
 			continue;

@@ -6,8 +6,8 @@
 #ifndef VHSM_XEN_H
 #define VHSM_XEN_H
 
-#include "broker.h"
-#include "domain.h"
+#include "broker/broker.h"
+#include "broker/domain.h"
 
 /* Connects to xenstore as config.xen says.  0, also when there is no Xen and
  * there need not be; or -errno, logged. */

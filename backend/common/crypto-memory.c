@@ -10,7 +10,7 @@
  */
 #include <config.h>
 
-#include "crypto-memory.h"
+#include "common/crypto-memory.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "daemon.h"
+#include "common/daemon.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -17,7 +17,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "common/log.h"
 
 void vhsm_daemon_options_read(struct vhsm_daemon_options *options,
 			      const char *name, const char *help, int argc,

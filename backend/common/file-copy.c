@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "file-copy.h"
+#include "common/file-copy.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "common/file.h"
 
 #define BLOCK_LEN	65536u
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "common/file.h"
 
 int vhsm_file_write_all(int fd, const void *bytes, size_t len)
 {

@@ -10,7 +10,8 @@
  */
 #include <config.h>
 
-#include "log.h"
+#include "common/log.h"
+#include "common/clock.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -94,18 +95,10 @@ void vhsm_log(int priority, const char *format, ...)
 	va_end(args);
 }
 
-static int64_t monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 void vhsm_log_limited(struct vhsm_log_limit *limit, int priority,
 		      const char *format, ...)
 {
-	int64_t now = monotonic_s();
+	int64_t now = vhsm_now_ms() / 1000;
 	va_list args;
 
 	if (limit->used == 0 ||

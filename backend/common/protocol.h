@@ -19,7 +19,8 @@
 
 #include <stdint.h>
 
-#include "message.h"
+#include "common/key-list.h"
+#include "common/message.h"
 #include "vhsmif.h"
 
 /*
@@ -124,7 +125,7 @@ struct vhsm_msg_attach {
 	uint32_t domid;			/* for the audit record only */
 	uint32_t device;
 	char domain[80];		/* name, for the audit record only */
-	char keys[1024];		/* names or globs joined by '+'; "" all */
+	char keys[VHSM_KEY_LIST_LEN];	/* names or globs joined by '+' */
 };
 
 enum vhsm_device_event {

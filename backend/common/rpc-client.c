@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "rpc.h"
+#include "common/rpc.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -12,7 +12,7 @@
  */
 #include <config.h>
 
-#include "rpc.h"
+#include "common/rpc.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -9,7 +9,7 @@
  */
 #include <config.h>
 
-#include "sandbox.h"
+#include "common/sandbox.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -23,7 +23,7 @@
 #include <xen/xen.h>
 #include <xen/sys/evtchn.h>
 
-#include "log.h"
+#include "common/log.h"
 
 #define WHY_LEN 200
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

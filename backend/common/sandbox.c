@@ -9,7 +9,7 @@
  */
 #include <config.h>
 
-#include "sandbox.h"
+#include "common/sandbox.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -26,8 +26,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "crypto-memory.h"
-#include "log.h"
+#include "common/crypto-memory.h"
+#include "common/log.h"
 
 #define WHY_LEN 200
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "secret.h"
+#include "common/secret.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

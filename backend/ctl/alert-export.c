@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "alert-export.h"
+#include "ctl/alert-export.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alert.h"
-#include "evidence.h"
-#include "file-copy.h"
+#include "common/file-copy.h"
+#include "responder/alert.h"
+#include "responder/evidence.h"
 
 #define AUDIT_LAST	1000		/* records of a bundle */
 

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* Of an alert, as alerts.show answers (rpc-alerts.h), to the folder --out. */
 enum ctl_exit ctl_alert_export(const struct ctl_args *args,

@@ -5,13 +5,13 @@
  */
 #include <config.h>
 
-#include "alert-show.h"
+#include "ctl/alert-show.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #define LABEL "  %-10s"
 

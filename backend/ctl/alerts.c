@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "alert-export.h"
-#include "alert-show.h"
-#include "alert.h"
-#include "ctl.h"
+#include "ctl/alert-export.h"
+#include "ctl/alert-show.h"
+#include "ctl/ctl.h"
+#include "responder/alert.h"
 
 #define FOLLOW_MS 300
 

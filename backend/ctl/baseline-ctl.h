@@ -5,7 +5,7 @@
 #ifndef CTL_BASELINE_CTL_H
 #define CTL_BASELINE_CTL_H
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* The store: --store, or that of the running vhsm-responder, or the usual
  * one. */

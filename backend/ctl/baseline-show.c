@@ -4,25 +4,18 @@
  */
 #include <config.h>
 
-#include "baseline-ctl.h"
+#include "ctl/baseline-ctl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "baseline-store.h"
-#include "log.h"
+#include "baseline/baseline-store.h"
+#include "common/hex.h"
+#include "common/log.h"
 
 #define LINE_LEN 76
-
-static void hex(const uint8_t digest[32], char text[65])
-{
-	unsigned i;
-
-	for (i = 0; i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-}
 
 /* The domains that have a baseline approved, as [{"domain", "current",
  * "time"}]: current, if it is approved as it is now. */
@@ -70,7 +63,7 @@ static json_t *row(const char *dir, const char *name)
 	int r = vhsm_baseline_read(dir, name, &manifest, digest, why);
 
 	if (!r)
-		hex(digest, digest_text);
+		vhsm_hex_encode(digest, 32, digest_text);
 	if (approved_for(dir, name, digest_text, &approved, why))
 		r = -EBADMSG;
 	json_array_foreach(approved, i, entry)
@@ -204,7 +197,7 @@ enum ctl_exit ctl_baseline_show(const struct ctl_args *args)
 	r = vhsm_baseline_read(dir, args->operand, &manifest, digest, why);
 	if (r)
 		return ctl_baseline_failed(r, why);
-	hex(digest, text);
+	vhsm_hex_encode(digest, 32, text);
 	r = approved_for(dir, args->operand, text, &approved, why);
 	if (r) {
 		json_decref(approved);

@@ -7,7 +7,7 @@
  */
 #include <config.h>
 
-#include "baseline-ctl.h"
+#include "ctl/baseline-ctl.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confirm.h"
-#include "baseline-store.h"
+#include "baseline/baseline-store.h"
+#include "ctl/prompt.h"
 
 #define MAKE_PROGRAM "vhsm-baseline-make"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
-#include "rpc.h"
-#include "uuid.h"
+#include "common/rpc.h"
 
 #define PAGES_MAX 100000		/* a daemon that never ends a list */
 
@@ -140,10 +140,10 @@ enum ctl_exit ctl_domain_params(const struct ctl_args *args, json_t **params)
 		return CTL_USAGE;
 	}
 	/* A UUID needs nobody to look it up. */
-	if (!vhsm_uuid_parse(args->domain, uuid)) {
-		char text[VHSM_UUID_TEXT];
+	if (!uuid_parse(args->domain, uuid)) {
+		char text[UUID_STR_LEN];
 
-		vhsm_uuid_format(uuid, text);
+		uuid_unparse_lower(uuid, text);
 		*params = json_pack("{s:s}", "uuid", text);
 		return CTL_OK;
 	}

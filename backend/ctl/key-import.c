@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "key-import.h"
+#include "ctl/key-import.h"
 
 #include <errno.h>
 #include <fcntl.h>

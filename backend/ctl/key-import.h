@@ -5,7 +5,7 @@
 #ifndef VHSM_CTL_KEY_IMPORT_H
 #define VHSM_CTL_KEY_IMPORT_H
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* The file's bytes in a sealed memfd; path "-" is standard input.  The
  * descriptor, the caller's, or -errno. */

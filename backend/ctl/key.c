@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "confirm.h"
-#include "ctl.h"
-#include "key-import.h"
+#include "ctl/ctl.h"
+#include "ctl/key-import.h"
+#include "ctl/prompt.h"
 
 /* {"uuid", "name"} of --domain and NAME, as operand or --name. */
 static enum ctl_exit key_params(const struct ctl_args *args, json_t **params)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 static const struct ctl_command *const families[] = {
 	ctl_status_commands, ctl_key_commands, ctl_device_commands,

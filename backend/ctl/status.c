@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 /* One line a guest that is not what it should be. */
 static void reasons_print(const json_t *devices)

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "confirm.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
+#include "ctl/prompt.h"
 
 static enum ctl_exit list(const struct ctl_args *args)
 {

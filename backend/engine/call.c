@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "call.h"
+#include "engine/call.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
 #include <time.h>
 
-#include "guest-input.h"
+#include "transport/guest-input.h"
 
 void vhsm_thread_await(struct vhsm_thread *thread)
 {

@@ -18,9 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guard.h"
-#include "keys.h"
-#include "ops.h"
+#include "engine/guard.h"
+#include "engine/keys.h"
+#include "ops/ops.h"
 #include "vhsmif.h"
 
 #define VHSM_DIGEST_MAX 64u

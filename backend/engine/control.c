@@ -5,9 +5,9 @@
  * counters.  Every message is judged by its size and type first; one that does
  * not fit ends the engine, which the broker starts anew.
  */
-#include "config.h"
+#include <config.h>
 
-#include "control.h"
+#include "engine/control.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -18,8 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "sandbox.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
 
 #define COUNTERS_MS 2000		/* between reports of use */
 #define PATIENCE_MS 2000		/* for what has started to finish */
@@ -31,14 +32,6 @@ struct control {
 	bool connected;
 	uint8_t *buffer;		/* a message; secure, it may be a key */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int send_simple(int sock, uint32_t type)
 {
@@ -316,7 +309,7 @@ static int run_once(struct control *c, int64_t *next_report)
 		{ .fd = engine->broker, .events = c->keys_done ? POLLIN : 0 },
 		{ .fd = engine->control_fd, .events = POLLIN },
 	};
-	int64_t now = now_ms();
+	int64_t now = vhsm_now_ms();
 	int status = RUN;
 
 	if (now >= *next_report) {
@@ -342,10 +335,10 @@ static bool finish(struct control *c)
 {
 	struct vhsm_engine *engine = c->engine;
 	struct pollfd vault = { .fd = engine->vault, .events = POLLIN };
-	int64_t end = now_ms() + PATIENCE_MS;
+	int64_t end = vhsm_now_ms() + PATIENCE_MS;
 
 	vhsm_engine_begin_stop(engine);
-	while (!vhsm_engine_has_stopped(engine) && now_ms() < end)
+	while (!vhsm_engine_has_stopped(engine) && vhsm_now_ms() < end)
 		if (poll(&vault, 1, 1) > 0 && read_vault(c) != RUN)
 			break;
 	return vhsm_engine_stop(engine);
@@ -354,7 +347,7 @@ static bool finish(struct control *c)
 int vhsm_control_run(struct vhsm_engine *engine, bool *threads_left)
 {
 	struct control c = { .engine = engine };
-	int64_t next_report = now_ms() + COUNTERS_MS;
+	int64_t next_report = vhsm_now_ms() + COUNTERS_MS;
 	int status = EXIT_FAILURE;
 
 	c.buffer = OPENSSL_secure_malloc(VHSM_MSG_MAX);

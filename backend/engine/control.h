@@ -5,7 +5,7 @@
 #ifndef VHSM_CONTROL_H
 #define VHSM_CONTROL_H
 
-#include "engine.h"
+#include "engine/engine.h"
 
 /*
  * Takes the first keys, connects when told to, serves until told to stop, a

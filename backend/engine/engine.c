@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <stdlib.h>

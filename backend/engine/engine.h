@@ -13,14 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "epoch.h"
-#include "guard.h"
-#include "keys.h"
-#include "protocol.h"
-#include "queue.h"
-#include "refusals.h"
-#include "transport.h"
-#include "workers.h"
+#include "common/protocol.h"
+#include "engine/epoch.h"
+#include "engine/guard.h"
+#include "engine/keys.h"
+#include "engine/queue.h"
+#include "engine/refusals.h"
+#include "engine/workers.h"
+#include "transport/transport.h"
 
 struct vhsm_engine {
 	const struct vhsm_transport_ops *ops;

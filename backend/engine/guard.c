@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "guard.h"
+#include "engine/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,23 +10,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "protocol.h"
+#include "common/clock.h"
+#include "common/protocol.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE)
 #define SECOND_NS UINT64_C(1000000000)
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
-}
-
 void vhsm_guard_init(struct vhsm_guard *guard, const struct vhsm_gate *gate)
 {
 	guard->gate = gate;
-	guard->clock = monotonic_ns;
+	guard->clock = vhsm_now_ns;
 	atomic_init(&guard->due_ns, 0);
 }
 

@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gate.h"
+#include "common/gate.h"
 #include "vhsmif.h"
 
 struct vhsm_guard {

@@ -4,17 +4,17 @@
  * Changes follow one pattern: build aside, store one pointer, synchronise,
  * then wipe and free what was there.
  */
-#include "config.h"
+#include <config.h>
 
-#include "keys.h"
+#include "engine/keys.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-input.h"
-#include "log.h"
+#include "common/log.h"
+#include "transport/guest-input.h"
 
 #define INDEX_MASK 0xffffu
 

@@ -19,10 +19,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "epoch.h"
-#include "ops.h"
-#include "protocol.h"
-#include "secret.h"
+#include "common/protocol.h"
+#include "common/secret.h"
+#include "engine/epoch.h"
+#include "ops/ops.h"
 
 #define VHSM_KEY_VERSIONS 16u		/* versions of one key, at most */
 

@@ -8,7 +8,7 @@
  * give up root; then keys, connection, threads, the system call filter; only
  * then the first byte of the guest's.
  */
-#include "config.h"
+#include <config.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "log.h"
-#include "sandbox.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "engine/control.h"
 
 /* Room for VHSM_MAX_KEYS RSA-4096 keys and their contexts; untouched pages
  * cost nothing. */

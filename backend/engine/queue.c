@@ -2,9 +2,9 @@
 /*
  * queue.c - the loop: batch, push, notify, look again, sleep.
  */
-#include "config.h"
+#include <config.h>
 
-#include "queue.h"
+#include "engine/queue.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,8 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine.h"
-#include "request.h"
+#include "common/clock.h"
+#include "engine/engine.h"
+#include "engine/request.h"
 
 #define BATCH 64u			/* requests before others are looked at */
 #define AHEAD 2u			/* slots fetched ahead */
@@ -25,14 +26,6 @@
 #define SPURIOUS_MAX 64u		/* in a row before events are damped */
 #define DAMPED_MS 1
 #define SPIN_CLOCK 64u			/* looks between looks at the clock */
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
-}
 
 /* ---------------------------------------------------------------- jobs */
 
@@ -353,7 +346,7 @@ static bool look_again(struct vhsm_queue *q)
 		quiesce(q);
 		if (i % SPIN_CLOCK)
 			continue;
-		now = now_ns();
+		now = vhsm_now_ns();
 		if (!start)
 			start = now;
 		if (now - start < budget)
@@ -362,7 +355,7 @@ static bool look_again(struct vhsm_queue *q)
 		q->stats->polls_lost++;
 		return false;
 	}
-	if (vhsm_spin_result(&q->spin, true, start ? now_ns() - start : 0))
+	if (vhsm_spin_result(&q->spin, true, start ? vhsm_now_ns() - start : 0))
 		q->stats->polls_won++;
 	else
 		q->stats->polls_lost++;

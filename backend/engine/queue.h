@@ -24,11 +24,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "call.h"
-#include "guest-input.h"
-#include "spin.h"
-#include "transport.h"
-#include "workers.h"
+#include "engine/call.h"
+#include "engine/spin.h"
+#include "engine/workers.h"
+#include "transport/guest-input.h"
+#include "transport/transport.h"
 
 struct vhsm_engine;
 

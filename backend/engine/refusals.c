@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "refusals.h"
+#include "engine/refusals.h"
 
 #include <string.h>
 

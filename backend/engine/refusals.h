@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "protocol.h"
+#include "common/protocol.h"
 
 #define VHSM_REFUSALS_MAX 32u		/* of one cause in a window */
 #define VHSM_REFUSALS_WINDOW_S 60

@@ -3,14 +3,14 @@
  * request.c - what each op does.  The request has been copied; nothing here
  * reads the ring, and the pool only through vhsm_call or vhsm_pool_copy.
  */
-#include "config.h"
+#include <config.h>
 
-#include "request.h"
+#include "engine/request.h"
 
 #include <string.h>
 
-#include "engine.h"
-#include "guest-input.h"
+#include "engine/engine.h"
+#include "transport/guest-input.h"
 
 #define WORK_SIGNATURE 131072u		/* some 40 us */
 #define WORK_REQUEST 256u

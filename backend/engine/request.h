@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "queue.h"
+#include "engine/queue.h"
 
 /* Handles queue->call.request: it is answered, or given to the workers. */
 void vhsm_request_handle(struct vhsm_queue *queue);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "spin.h"
+#include "engine/spin.h"
 
 #define CREDIT_START 8
 #define LOSS 4				/* a loss costs as much as 4 gains */

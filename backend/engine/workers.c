@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "workers.h"
+#include "engine/workers.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 /* The next job, or NULL when stopping. */
 static struct vhsm_job *wait_for_job(struct vhsm_workers *w)

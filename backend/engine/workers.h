@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "call.h"
-#include "protocol.h"
+#include "common/protocol.h"
+#include "engine/call.h"
 
 #define VHSM_WORKERS_MAX 16u
 

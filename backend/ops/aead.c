@@ -14,7 +14,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 /*
  * SP 800-38D 8.3: at most 2^32 invocations with one key.  A counter cannot

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <openssl/rand.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 static size_t key_len(uint16_t type)
 {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <openssl/rand.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 #define KEY_LEN 32u
 

@@ -16,7 +16,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 struct vhsm_context {
 	EVP_PKEY *key;

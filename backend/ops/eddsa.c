@@ -15,7 +15,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 #define SIGNATURE_LEN 64u
 #define COPY_KEPT 4096u		/* longer messages get memory for the while */

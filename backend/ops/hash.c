@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 size_t vhsm_hash_len(unsigned hash)
 {

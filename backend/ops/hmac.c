@@ -13,7 +13,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 #define KEY_MIN 16u
 #define KEY_MAX 128u

@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 struct vhsm_algorithms vhsm_algorithms;
 

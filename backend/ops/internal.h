@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
-#include "ops.h"
+#include "ops/ops.h"
 
 #define VHSM_DIGEST_MAX 64u
 #define VHSM_HASHES 3u		/* VHSM_HASH_SHA256.. */

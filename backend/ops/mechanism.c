@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 #define SLOT(id) (((id) >> 8) * (VHSM_HASHES + 1) + ((id) & 0xff))
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

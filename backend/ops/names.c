@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "ops.h"
+#include "ops/ops.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

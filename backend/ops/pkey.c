@@ -13,7 +13,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 EVP_PKEY *vhsm_pkey_decode(const struct vhsm_material *m, const char *type)
 {

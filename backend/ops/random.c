@@ -16,7 +16,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#include "ops.h"
+#include "ops/ops.h"
 
 #define CHUNK 4096u
 

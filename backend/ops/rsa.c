@@ -16,7 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 enum { PKCS1, PSS, PADDINGS };
 enum { SIGN, VERIFY, DIRECTIONS };

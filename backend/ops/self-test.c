@@ -4,7 +4,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ops/internal.h"
 
 static unsigned nibble(char c)
 {

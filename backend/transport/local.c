@@ -9,9 +9,9 @@
  * undo that and fill or empty them, so a queue waits in event_take and notify
  * where it holds up nobody but its own client.
  */
-#include "config.h"
+#include <config.h>
 
-#include "transport.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol.h"
+#include "common/protocol.h"
 
 /* One queue as mapped: the guest can change every byte of it at any time. */
 struct vhsm_queue_memory {

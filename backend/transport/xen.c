@@ -11,7 +11,7 @@
  * A mapped grant stays valid until we unmap it, whatever the guest does or
  * however it ends, so no access to these pages can fault.
  */
-#include "transport.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include <xenevtchn.h>
 #include <xengnttab.h>
 
-#include "guest-input.h"
+#include "transport/guest-input.h"
 
 #define PAGE_REFS_MAX (VHSM_MAX_QUEUES * (VHSM_MAX_POOL_PAGES + \
 					  (1u << VHSM_MAX_RING_ORDER)))

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit-chain.h"
-#include "file.h"
-#include "file-read.h"
-#include "seal.h"
+#include "common/file.h"
+#include "vault/audit-chain.h"
+#include "vault/file-read.h"
+#include "vault/seal.h"
 
 static const char checkpoint_label[] = "vhsm audit checkpoint";
 static const char head_label[] = "vhsm audit head";

@@ -6,7 +6,7 @@
 #ifndef VHSM_AUDIT_CHAIN_H
 #define VHSM_AUDIT_CHAIN_H
 
-#include "audit.h"
+#include "vault/audit.h"
 
 #define VHSM_AUDIT_SIG_LEN	64u
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit-files.h"
+#include "vault/audit-files.h"
 
 static int name_select(const struct dirent *entry)
 {

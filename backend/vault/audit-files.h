@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "audit-chain.h"
+#include "vault/audit-chain.h"
 
 struct vhsm_audit_file {
 	int fd;

@@ -12,11 +12,11 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
-#include "audit-chain.h"
-#include "file.h"
-#include "file-read.h"
-#include "seal.h"
-#include "secret.h"
+#include "common/file.h"
+#include "common/secret.h"
+#include "vault/audit-chain.h"
+#include "vault/file-read.h"
+#include "vault/seal.h"
 
 #define SEED_LEN	32u
 #define SEALED_LEN	(SEED_LEN + VHSM_SEAL_OVERHEAD)

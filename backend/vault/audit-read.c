@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit-files.h"
-#include "events.h"
+#include "common/hex.h"
+#include "vault/audit-files.h"
+#include "vault/events.h"
 
 /* --- verify --- */
 

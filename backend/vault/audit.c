@@ -17,12 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit-files.h"
-#include "events.h"
-#include "file.h"
-#include "log.h"
-#include "seal.h"
-#include "secret.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/log.h"
+#include "common/secret.h"
+#include "vault/audit-files.h"
+#include "vault/events.h"
+#include "vault/seal.h"
 
 #define PENDING_MAX	(4u << 20)	/* bytes that wait for a full disk */
 #define CHECKPOINT_EVERY 256u		/* records */
@@ -59,14 +60,14 @@ static char *record_encode(const struct vhsm_audit_head *head,
 			   json_t *details)
 {
 	char when[40], prev[2 * VHSM_AUDIT_HASH_LEN + 1];
-	char domain[VHSM_UUID_TEXT_LEN + 1];
+	char domain[UUID_STR_LEN];
 	json_t *record;
 	char *line;
 
 	time_encode(when, sizeof(when));
 	vhsm_hex_encode(head->hash, sizeof(head->hash), prev);
 	if (uuid != NULL)
-		vhsm_uuid_encode(uuid, domain);
+		uuid_unparse_lower(uuid, domain);
 	record = json_pack("{s:I, s:s, s:s, s:s*, s:O, s:s}", "seq",
 			   (json_int_t)(head->seq + 1), "time", when, "event",
 			   event, "domain", uuid != NULL ? domain : NULL,

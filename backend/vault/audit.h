@@ -26,11 +26,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uuid/uuid.h>
 
 #include <openssl/evp.h>
 
-#include "error.h"
-#include "hex.h"
+#include "vault/vault-error.h"
 
 #define VHSM_AUDIT_FILE_MAX	(64u << 20)	/* default, bytes */
 #define VHSM_AUDIT_HASH_LEN	32u
@@ -97,7 +97,7 @@ EVP_PKEY *vhsm_audit_public_key(struct vhsm_audit *);
 
 struct vhsm_audit_query {
 	char since[32];			/* "" or a time, compared as text */
-	char domain[VHSM_UUID_TEXT_LEN + 1];	/* "" any */
+	char domain[UUID_STR_LEN];	/* "" any */
 	char event[64];			/* "" any; "key." all that start so */
 	uint64_t after;			/* records with a greater seq */
 	uint32_t limit;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "confirm.h"
+#include "vault/confirm.h"
 
 struct vhsm_confirm {
 	struct event *timer;

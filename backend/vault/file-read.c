@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "file-read.h"
+#include "vault/file-read.h"
+#include "vault/vault-error.h"
 
 static int check_secret(const char *path, const struct stat *st, char *why)
 {

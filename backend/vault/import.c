@@ -13,9 +13,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "import.h"
-#include "ops.h"
-#include "protocol.h"
+#include "common/protocol.h"
+#include "ops/ops.h"
+#include "vault/import.h"
 
 int vhsm_import_read(int fd, struct vhsm_secret *bytes, char *why)
 {

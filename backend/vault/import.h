@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "error.h"
-#include "secret.h"
+#include "common/secret.h"
+#include "vault/vault-error.h"
 
 #define VHSM_IMPORT_MAX 16384u		/* bytes of PEM */
 

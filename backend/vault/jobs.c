@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "jobs.h"
+#include "vault/jobs.h"
 
 #define WAITING_MAX 64u
 

@@ -8,11 +8,11 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
-#include "channel.h"
-#include "key-json.h"
-#include "log.h"
-#include "names.h"
-#include "ops.h"
+#include "common/log.h"
+#include "ops/ops.h"
+#include "vault/engine-channel.h"
+#include "vault/key-json.h"
+#include "vault/names.h"
 
 #define PUBLIC_MAX 2048u
 
@@ -94,9 +94,9 @@ static json_t *versions_encode(const struct vhsm_key *key)
 json_t *vhsm_key_encode(struct vhsm_vault *vault, struct vhsm_unit *unit,
 			const struct vhsm_key *key)
 {
-	char uuid[VHSM_UUID_TEXT_LEN + 1];
+	char uuid[UUID_STR_LEN];
 
-	vhsm_uuid_encode(vhsm_unit_uuid(unit), uuid);
+	uuid_unparse_lower(vhsm_unit_uuid(unit), uuid);
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o*, s:I,"
 			 " s:s*, s:{s:I, s:I, s:I}}",
 			 "uuid", uuid, "name", key->name,

@@ -5,7 +5,7 @@
 #ifndef VHSM_KEY_JSON_H
 #define VHSM_KEY_JSON_H
 
-#include "vault.h"
+#include "vault/vault.h"
 
 /* One line of a list.  NULL without memory. */
 json_t *vhsm_key_encode_short(const struct vhsm_unit *,

@@ -20,12 +20,12 @@
 
 #include <openssl/crypto.h>
 
-#include "broker.h"
-#include "log.h"
-#include "ops.h"
-#include "root.h"
-#include "sandbox.h"
-#include "vault.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "ops/ops.h"
+#include "vault/broker-link.h"
+#include "vault/root.h"
+#include "vault/vault.h"
 
 /* Root and unit keys, keys being made, and what OpenSSL makes of them: RSA
  * takes most, and no more than a few are made at once. */

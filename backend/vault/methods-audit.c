@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "methods.h"
-#include "request.h"
+#include "vault/admin-request.h"
+#include "vault/methods.h"
 
 #define SHOW_DEFAULT	100u
 #define SHOW_MAX	1000u

@@ -11,13 +11,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "channel.h"
-#include "confirm.h"
-#include "events.h"
-#include "log.h"
-#include "methods.h"
-#include "names.h"
-#include "request.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "vault/admin-request.h"
+#include "vault/confirm.h"
+#include "vault/engine-channel.h"
+#include "vault/events.h"
+#include "vault/methods.h"
+#include "vault/names.h"
 
 static void unconfirmed_record(struct vhsm_admin_request *request,
 			       unsigned unconfirmed)
@@ -42,7 +43,7 @@ static void on_confirmed(void *arg, unsigned engines, unsigned unconfirmed)
 		unconfirmed_record(request, unconfirmed);
 	json_object_set_new(result, "engines", json_integer(engines));
 	json_object_set_new(result, "unconfirmed", json_integer(unconfirmed));
-	json_object_set_new(result, "ms", json_integer(vhsm_request_now_ms() -
+	json_object_set_new(result, "ms", json_integer(vhsm_now_ms() -
 						       request->begun_ms));
 	if (request->error != 0) {
 		json_decref(result);
@@ -56,9 +57,9 @@ static void on_confirmed(void *arg, unsigned engines, unsigned unconfirmed)
 
 static json_t *result_new(const struct vhsm_admin_request *request)
 {
-	char uuid[VHSM_UUID_TEXT_LEN + 1];
+	char uuid[UUID_STR_LEN];
 
-	vhsm_uuid_encode(request->uuid, uuid);
+	uuid_unparse_lower(request->uuid, uuid);
 	return json_pack("{s:s}", "uuid", uuid);
 }
 

@@ -16,12 +16,13 @@
 
 #include <openssl/evp.h>
 
-#include "events.h"
-#include "file.h"
-#include "fingerprint.h"
-#include "methods.h"
-#include "request.h"
-#include "traces.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "fingerprint/fingerprint.h"
+#include "vault/admin-request.h"
+#include "vault/events.h"
+#include "vault/methods.h"
+#include "vault/traces.h"
 
 #define INLINE_MAX 98304u
 #define KEYSET_LEN 32u			/* hexadecimal digits */
@@ -115,9 +116,9 @@ static int text_write(int fd, const char *text)
 static json_t *summary(const struct vhsm_admin_request *request,
 		       const char *keyset, json_int_t keys, json_int_t entries)
 {
-	char uuid[VHSM_UUID_TEXT_LEN + 1];
+	char uuid[UUID_STR_LEN];
 
-	vhsm_uuid_encode(request->uuid, uuid);
+	uuid_unparse_lower(request->uuid, uuid);
 	return json_pack("{s:s, s:I, s:I, s:s}", "uuid", uuid, "keys", keys,
 			 "entries", entries, "keyset", keyset);
 }

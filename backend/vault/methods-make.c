@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "channel.h"
-#include "events.h"
-#include "import.h"
-#include "key-json.h"
-#include "methods.h"
-#include "names.h"
-#include "request.h"
+#include "vault/admin-request.h"
+#include "vault/engine-channel.h"
+#include "vault/events.h"
+#include "vault/import.h"
+#include "vault/key-json.h"
+#include "vault/methods.h"
+#include "vault/names.h"
 
 static bool take_type(struct vhsm_admin_request *request, bool required)
 {

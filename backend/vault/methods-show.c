@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-#include "channel.h"
-#include "key-json.h"
-#include "methods.h"
-#include "names.h"
-#include "request.h"
+#include "vault/admin-request.h"
+#include "vault/engine-channel.h"
+#include "vault/key-json.h"
+#include "vault/methods.h"
+#include "vault/names.h"
 
 #define KEYS_PAGE	200u
 #define UNITS_PAGE	1000u
@@ -60,9 +60,9 @@ void vhsm_method_key_show(struct vhsm_admin_request *request)
 
 static json_t *unit_encode(struct vhsm_vault *vault, const char *text)
 {
-	uint8_t uuid[VHSM_UUID_LEN];
+	uuid_t uuid;
 
-	if (vhsm_uuid_decode(text, uuid) != 0)
+	if (uuid_parse(text, uuid) != 0)
 		return NULL;
 	return json_pack("{s:s, s:I}", "uuid", text, "engines",
 			 (json_int_t)vhsm_channels_count(vault, uuid, NULL));
@@ -71,7 +71,7 @@ static json_t *unit_encode(struct vhsm_vault *vault, const char *text)
 void vhsm_method_unit_list(struct vhsm_admin_request *request)
 {
 	json_t *all = NULL, *units, *value;
-	char after[VHSM_UUID_TEXT_LEN + 1];
+	char after[UUID_STR_LEN];
 	const char *next = NULL, *text;
 	uint64_t limit = UNITS_PAGE;
 	size_t i;

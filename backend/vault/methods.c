@@ -37,7 +37,7 @@
  * key.fingerprints  {uuid, [unless: KEYSET]} [+ a descriptor to write to]
  *   -> without: {fingerprints: SET}; "full" when it does not fit an answer
  *      with: {uuid, keys: N, entries: N, keyset: KEYSET}, and SET is written
- *   SET is what monitor/introspect/fingerprint.h describes.  KEYSET is text,
+ *   SET is what fingerprint/fingerprint.h describes.  KEYSET is text,
  *   another one for other keys: with unless, nothing is written, entries is 0
  *   and "unchanged" true while it is still the same; and a domain that has no
  *   keys is no error.
@@ -76,8 +76,8 @@
  */
 #include <stddef.h>
 
-#include "methods.h"
-#include "request.h"
+#include "vault/admin-request.h"
+#include "vault/methods.h"
 
 const struct vhsm_method vhsm_methods[] = {
 	{ "key.generate", " uuid name type usages caller_nonce ", true,

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "names.h"
+#include "vault/names.h"
 #include "vhsmif.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

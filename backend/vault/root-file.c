@@ -12,11 +12,11 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include "file.h"
-#include "file-read.h"
-#include "hex.h"
-#include "log.h"
-#include "root.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/log.h"
+#include "vault/file-read.h"
+#include "vault/root.h"
 
 #define RAW_MIN 32u
 

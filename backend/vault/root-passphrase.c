@@ -15,9 +15,9 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include "file-read.h"
-#include "hex.h"
-#include "root.h"
+#include "common/hex.h"
+#include "vault/file-read.h"
+#include "vault/root.h"
 
 #define SALT_LEN	32u
 #define OUT_LEN		64u

@@ -13,9 +13,9 @@
 
 #include <openssl/crypto.h>
 
-#include "file.h"
-#include "hex.h"
-#include "root.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "vault/root.h"
 
 #define CHECK_LEN 32
 

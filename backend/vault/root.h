@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "error.h"
-#include "seal.h"
+#include "vault/seal.h"
+#include "vault/vault-error.h"
 
 #define VHSM_ROOT_KEY_LEN	VHSM_SEAL_KEY_LEN
 #define VHSM_ROOT_SECRET_MAX	4096u

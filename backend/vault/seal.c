@@ -16,8 +16,8 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
-#include "error.h"
-#include "seal.h"
+#include "vault/seal.h"
+#include "vault/vault-error.h"
 
 struct vhsm_sealer {
 	EVP_CIPHER *cipher;

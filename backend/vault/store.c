@@ -11,13 +11,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "log.h"
-#include "seal.h"
-#include "secret.h"
-#include "store.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/secret.h"
+#include "vault/seal.h"
+#include "vault/store.h"
 
-#define UNIT_NAME_LEN (VHSM_UUID_TEXT_LEN + 3)	/* UUID.db */
+#define UUID_TEXT_LEN (UUID_STR_LEN - 1)
+#define UNIT_NAME_LEN (UUID_TEXT_LEN + 3)	/* UUID.db */
 
 struct open_unit {
 	struct vhsm_unit *unit;
@@ -36,15 +37,15 @@ struct vhsm_store {
 
 static int unit_select(const struct dirent *entry)
 {
-	uint8_t uuid[VHSM_UUID_LEN];
-	char text[VHSM_UUID_TEXT_LEN + 1];
+	uuid_t uuid;
+	char text[UUID_STR_LEN];
 
 	if (strlen(entry->d_name) != UNIT_NAME_LEN ||
-	    strcmp(entry->d_name + VHSM_UUID_TEXT_LEN, ".db") != 0)
+	    strcmp(entry->d_name + UUID_TEXT_LEN, ".db") != 0)
 		return 0;
-	memcpy(text, entry->d_name, VHSM_UUID_TEXT_LEN);
-	text[VHSM_UUID_TEXT_LEN] = '\0';
-	return vhsm_uuid_decode(text, uuid) == 0;
+	memcpy(text, entry->d_name, UUID_TEXT_LEN);
+	text[UUID_TEXT_LEN] = '\0';
+	return uuid_parse(text, uuid) == 0;
 }
 
 static int units_list(const char *dir, struct dirent ***names, int *count)
@@ -95,8 +96,7 @@ static int entry_find(struct vhsm_store *store, const uint8_t *uuid)
 	unsigned i;
 
 	for (i = 0; i < store->open_count; i++)
-		if (memcmp(vhsm_unit_uuid(store->open[i].unit), uuid,
-			   VHSM_UUID_LEN) == 0)
+		if (uuid_compare(vhsm_unit_uuid(store->open[i].unit), uuid) == 0)
 			return (int)i;
 	return -1;
 }
@@ -129,10 +129,10 @@ static int unit_recover(struct vhsm_store *store, struct vhsm_unit **unit)
 static int unit_open(struct vhsm_store *store, const uint8_t *uuid, bool create,
 		     struct vhsm_unit **unit, char *why)
 {
-	char path[4096], text[VHSM_UUID_TEXT_LEN + 1];
+	char path[4096], text[UUID_STR_LEN];
 	int tries, r = 0;
 
-	vhsm_uuid_encode(uuid, text);
+	uuid_unparse_lower(uuid, text);
 	snprintf(path, sizeof(path), "%s/%s.db", store->units, text);
 	/* Twice: the first may only finish what a crash left destroyed. */
 	for (tries = 0; tries < 2; tries++) {
@@ -150,7 +150,7 @@ static int unit_open(struct vhsm_store *store, const uint8_t *uuid, bool create,
 	return r;
 }
 
-int vhsm_store_unit(struct vhsm_store *store, const uint8_t uuid[VHSM_UUID_LEN],
+int vhsm_store_unit(struct vhsm_store *store, const uuid_t uuid,
 		    bool create, struct vhsm_unit **unit, char *why)
 {
 	int i = entry_find(store, uuid), r;
@@ -176,7 +176,7 @@ int vhsm_store_unit(struct vhsm_store *store, const uint8_t uuid[VHSM_UUID_LEN],
 }
 
 int vhsm_store_erase(struct vhsm_store *store,
-		     const uint8_t uuid[VHSM_UUID_LEN])
+		     const uuid_t uuid)
 {
 	int i = entry_find(store, uuid), r;
 	struct vhsm_unit *unit;
@@ -208,7 +208,7 @@ int vhsm_store_list(struct vhsm_store *store, json_t **uuids)
 	r = units_list(store->units, &names, &count);
 	for (i = 0; i < count && r == 0; i++)
 		r = json_array_append_new(*uuids,
-			json_stringn(names[i]->d_name, VHSM_UUID_TEXT_LEN)) ?
+			json_stringn(names[i]->d_name, UUID_TEXT_LEN)) ?
 		    -ENOMEM : 0;
 	names_free(names, count);
 	if (r != 0) {
@@ -226,7 +226,7 @@ static int crashed_recover(struct vhsm_store *store)
 {
 	struct dirent **names = NULL;
 	char path[4096], why[VHSM_WHY_LEN] = "";
-	uint8_t uuid[VHSM_UUID_LEN];
+	uuid_t uuid;
 	struct vhsm_unit *unit;
 	int i, count = 0, r;
 
@@ -234,9 +234,9 @@ static int crashed_recover(struct vhsm_store *store)
 	for (i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s-wal", store->units,
 			 names[i]->d_name);
-		names[i]->d_name[VHSM_UUID_TEXT_LEN] = '\0';
+		names[i]->d_name[UUID_TEXT_LEN] = '\0';
 		if (access(path, F_OK) != 0 ||
-		    vhsm_uuid_decode(names[i]->d_name, uuid) != 0)
+		    uuid_parse(names[i]->d_name, uuid) != 0)
 			continue;
 		r = vhsm_store_unit(store, uuid, false, &unit, why);
 		if (r != 0 && r != VHSM_E_NOT_FOUND)

@@ -9,7 +9,7 @@
 #ifndef VHSM_STORE_H
 #define VHSM_STORE_H
 
-#include "unit.h"
+#include "vault/unit.h"
 
 #define VHSM_STORE_OPEN_MAX	64u	/* units open at once, default */
 
@@ -35,11 +35,11 @@ int vhsm_store_open(struct vhsm_store **store, const char *dir,
 void vhsm_store_close(struct vhsm_store **store);
 
 /* The unit of a domain.  0 or as vhsm_unit_open. */
-int vhsm_store_unit(struct vhsm_store *, const uint8_t uuid[VHSM_UUID_LEN],
+int vhsm_store_unit(struct vhsm_store *, const uuid_t uuid,
 		    bool create, struct vhsm_unit **unit, char *why);
 
 /* Erases a unit that vhsm_unit_destroy has destroyed. */
-int vhsm_store_erase(struct vhsm_store *, const uint8_t uuid[VHSM_UUID_LEN]);
+int vhsm_store_erase(struct vhsm_store *, const uuid_t uuid);
 
 /* Writes counters of all open units. */
 void vhsm_store_flush(struct vhsm_store *);

@@ -14,9 +14,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "protocol.h"
-#include "secret.h"
-#include "traces.h"
+#include "common/protocol.h"
+#include "common/secret.h"
+#include "vault/traces.h"
 
 /* --- AES --- */
 

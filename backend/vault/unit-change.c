@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "protocol.h"
-#include "secret.h"
-#include "unit-private.h"
+#include "common/file.h"
+#include "common/protocol.h"
+#include "common/secret.h"
+#include "vault/unit-private.h"
 
 static int use_write(struct vhsm_unit *unit)
 {

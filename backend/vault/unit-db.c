@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "unit-private.h"
+#include "common/log.h"
+#include "vault/unit-private.h"
 
 #define SCHEMA_VERSION 1
 

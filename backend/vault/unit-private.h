@@ -9,8 +9,8 @@
 
 #include <sqlite3.h>
 
-#include "seal.h"
-#include "unit.h"
+#include "vault/seal.h"
+#include "vault/unit.h"
 
 enum unit_statement {
 	UNIT_BEGIN,
@@ -34,7 +34,7 @@ enum unit_statement {
 };
 
 struct vhsm_unit {
-	uint8_t uuid[VHSM_UUID_LEN];
+	uuid_t uuid;
 	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *statements[UNIT_STATEMENTS];

@@ -13,9 +13,9 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include "protocol.h"
-#include "secret.h"
-#include "unit-private.h"
+#include "common/protocol.h"
+#include "common/secret.h"
+#include "vault/unit-private.h"
 
 /* A bounded writer; what does not fit marks it overflown. */
 struct writer {

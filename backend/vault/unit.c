@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "protocol.h"
-#include "secret.h"
-#include "unit-private.h"
+#include "common/file.h"
+#include "common/protocol.h"
+#include "common/secret.h"
+#include "vault/unit-private.h"
 
 bool vhsm_key_name_check(const char *name)
 {
@@ -313,7 +313,7 @@ static int unit_make(struct vhsm_unit *unit, const uint8_t *root_key, char *why)
 }
 
 int vhsm_unit_open(struct vhsm_unit **unit, const char *path,
-		   const uint8_t uuid[VHSM_UUID_LEN], const uint8_t *root_key,
+		   const uuid_t uuid, const uint8_t *root_key,
 		   bool create, char *why)
 {
 	struct vhsm_unit *u = calloc(1, sizeof(*u));

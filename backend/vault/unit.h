@@ -25,9 +25,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uuid/uuid.h>
 
-#include "error.h"
-#include "hex.h"
+#include "vault/vault-error.h"
 #include "vhsmif.h"
 
 #define VHSM_UNIT_KEYS_MAX	1024u
@@ -81,7 +81,7 @@ typedef int vhsm_unit_note_handler(void *arg, const uint8_t *uuid,
  * VHSM_E_CORRUPT with why naming the record.
  */
 int vhsm_unit_open(struct vhsm_unit **unit, const char *path,
-		   const uint8_t uuid[VHSM_UUID_LEN], const uint8_t *root_key,
+		   const uuid_t uuid, const uint8_t *root_key,
 		   bool create, char *why);
 void vhsm_unit_close(struct vhsm_unit **unit);
 

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker.h"
-#include "channel.h"
-#include "events.h"
-#include "log.h"
-#include "request.h"
-#include "vault.h"
+#include "common/log.h"
+#include "vault/admin-request.h"
+#include "vault/broker-link.h"
+#include "vault/engine-channel.h"
+#include "vault/events.h"
+#include "vault/vault.h"
 
 #define JOB_THREADS	2u
 #define TICK_S		60

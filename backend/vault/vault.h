@@ -2,12 +2,12 @@
 /*
  * vault.h - the parts of the vault's process around its event loop:
  *
- *   broker.c      messages of the broker: which engine serves whom
- *   channel.c     engines: their keys, refusals, counters
- *   confirm.c     waiting until engines have obeyed a change
- *   request.c     the admin's requests; methods*.c what they do
- *   jobs.c        what takes long
- *   vault.c       audit in groups, the clock, the beginning and the end
+ *   broker-link.c     messages of the broker: which engine serves whom
+ *   engine-channel.c  engines: their keys, refusals, counters
+ *   confirm.c         waiting until engines have obeyed a change
+ *   admin-request.c   the admin's requests; methods*.c what they do
+ *   jobs.c            what takes long
+ *   vault.c           audit in groups, the clock, the beginning and the end
  *
  * One thread but for jobs, so nothing here is locked.
  */
@@ -19,12 +19,12 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include "audit.h"
-#include "jobs.h"
-#include "protocol.h"
-#include "rpc.h"
-#include "secret.h"
-#include "store.h"
+#include "common/protocol.h"
+#include "common/rpc.h"
+#include "common/secret.h"
+#include "vault/audit.h"
+#include "vault/jobs.h"
+#include "vault/store.h"
 
 struct vhsm_channel;
 LIST_HEAD(vhsm_channels, vhsm_channel);

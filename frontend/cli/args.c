@@ -3,7 +3,7 @@
  * args.c - options and arguments, one table for all commands; a command says
  * which of them it takes.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -5,7 +5,7 @@
  * Buffers are in the slice and used again and again, ciphers work in place,
  * and answers are taken half a depth at a time, as a busy program would.
  */
-#include "bench.h"
+#include "cli/bench.h"
 
 #include <errno.h>
 #include <stdlib.h>

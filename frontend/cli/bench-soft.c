@@ -4,7 +4,7 @@
  * makes for the purpose: what the guest would have without a vhsm, and with
  * its keys in its own memory.
  */
-#include "bench.h"
+#include "cli/bench.h"
 
 #include <openssl/evp.h>
 #include <openssl/params.h>

@@ -6,9 +6,9 @@
  * the device beside this guest's own OpenSSL in the same run; only that ratio
  * means something on another machine.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
-#include "bench.h"
+#include "cli/bench.h"
 
 #include <jansson.h>
 #include <stdio.h>

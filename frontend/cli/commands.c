@@ -2,7 +2,7 @@
 /*
  * commands.c - every command there is, in the order that --help shows.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
 #ifndef VHSM_CLI_COMMANDS_H
 #define VHSM_CLI_COMMANDS_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_info;

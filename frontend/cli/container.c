@@ -3,7 +3,7 @@
  * container.c - the format of container.h, read and written chunk by chunk in
  * constant memory.  Knows nothing of keys and devices.
  */
-#include "container.h"
+#include "cli/container.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -6,9 +6,9 @@
  * hashed here, with a note, since the signature is the same; Ed25519 has no
  * such form (RFC 8032 takes the message twice) and is refused.
  */
-#include "digest.h"
+#include "cli/digest.h"
 
-#include "file.h"
+#include "cli/data-file.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

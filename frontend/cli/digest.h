@@ -6,7 +6,7 @@
 #ifndef VHSM_CLI_DIGEST_H
 #define VHSM_CLI_DIGEST_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 struct digest_input {
 	uint8_t *data;			/* the caller's to free */

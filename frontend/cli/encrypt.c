@@ -6,10 +6,10 @@
  * written once it is known to be genuine; if a later one is not, the status
  * says so and the reader must throw away what it got.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
-#include "container.h"
-#include "file.h"
+#include "cli/container.h"
+#include "cli/data-file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  * list.c - what there is: the device's state, its keys, one key, its public
  * half.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
-#include "file.h"
+#include "cli/data-file.h"
 
 #include <errno.h>
 #include <jansson.h>

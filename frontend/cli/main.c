@@ -4,7 +4,7 @@
  *
  * Holds no key and needs no privilege but access to the device.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include <config.h>
 
 int cli_usage(const char *format, ...)
 {

@@ -2,9 +2,9 @@
 /*
  * random.c - bytes from custody's generator.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
-#include "file.h"
+#include "cli/data-file.h"
 
 #include <errno.h>
 #include <stdio.h>

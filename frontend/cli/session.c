@@ -2,7 +2,7 @@
 /*
  * session.c - the device and the key that a command works with.
  */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
 /*
  * sign.c - signatures and MACs, made and checked.
  */
-#include "commands.h"
+#include "cli/commands.h"
 
-#include "digest.h"
-#include "file.h"
+#include "cli/data-file.h"
+#include "cli/digest.h"
 
 #include <jansson.h>
 #include <stdio.h>

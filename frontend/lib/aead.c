@@ -4,7 +4,7 @@
  * place in the slice (the in-place cipher of vhsmif.h), so a message may be
  * nearly as large as the slice.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <string.h>
 

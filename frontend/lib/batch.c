@@ -6,10 +6,9 @@
  * nothing: requests are copied once, to give them the wire's ids and key
  * numbers, and results are put straight into the caller's array.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Requests given to the transport at once: as many as most rings have. */
@@ -169,13 +168,7 @@ static void reap_as_follower(struct vhsm *h, struct reap *r,
 		pthread_cond_wait(&w->cond, &h->lock);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += left / 1000;
-	t.tv_nsec += (long)(left % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_nsec -= 1000000000;
-		t.tv_sec++;
-	}
+	t = vhsm_deadline_in(left);
 	if (pthread_cond_timedwait(&w->cond, &h->lock, &t) == ETIMEDOUT)
 		r->expired = true;
 }

@@ -5,7 +5,7 @@
  * freed.  While the device is away or busy the request is run again: every
  * operation of version 1 may be repeated.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *
  * One row per error; statuses come from the closed list of vhsmif.h.
  */
-#include "error.h"
+#include "lib/error.h"
 #include "vhsm/vhsm.h"
 
 #include <stdlib.h>

@@ -15,23 +15,14 @@
  *  3. when the connection ends every outstanding request is answered here, so
  *     that no thread waits for what cannot come.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long one waits for room while the device takes nothing. */
 #define ROOM_MS 20
-
-int64_t vhsm_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void vhsm_waiter_init(struct vhsm_waiter *w)
 {

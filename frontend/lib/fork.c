@@ -7,7 +7,7 @@
  * bare clone(); so one page is marked MADV_WIPEONFORK (Linux 4.14), and reads
  * as zero in every child, however it was made.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -9,7 +9,7 @@
  */
 #include "vhsmif.h"
 
-#include "local.h"
+#include "lib/local-transport.h"
 
 #include <errno.h>
 #include <fcntl.h>

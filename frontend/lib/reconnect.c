@@ -4,7 +4,7 @@
  * connect again.  One thread does, when nobody is left in the transport; the
  * others are told -VHSM_E_GONE and look again.
  */
-#include "session.h"
+#include "lib/session.h"
 
 /* Attempts are no closer together than this. */
 #define ATTEMPT_MS 50

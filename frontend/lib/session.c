@@ -2,7 +2,7 @@
 /*
  * session.c - a session's life: open, what it knows of itself, close.
  */
-#include "session.h"
+#include "lib/session.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 /*
  * session.h - struct vhsm, and how the library's files share it.
  *
- *   session.c    open, close, state         keys.c     names and numbers
- *   exchange.c   who submits, who reaps     call.c     the blocking calls
- *   reconnect.c  after the device was away  batch.c    submit, reap, cancel
+ *   session.c    open, close, state         session-keys.c  names, numbers
+ *   exchange.c   who submits, who reaps     call.c          blocking calls
+ *   reconnect.c  after the device was away  batch.c         submit, reap, cancel
  *
  * One lock guards everything but the slice's allocator; it is never held over
  * a call into the transport.  Of the threads that wait, one at a time is the
@@ -17,10 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "keys.h"
-#include "slice.h"
-#include "table.h"
-#include "transport.h"
+#include "lib/monotonic.h"
+#include "lib/session-keys.h"
+#include "lib/slice.h"
+#include "lib/table.h"
+#include "lib/transport-ops.h"
 
 /* Responses a leader takes at once. */
 #define VHSM_LEADER_REAP	32u
@@ -75,8 +76,6 @@ static inline bool vhsm_forked(const struct vhsm *h)
 }
 
 /* ---- exchange.c */
-
-int64_t vhsm_now_ms(void);
 
 void vhsm_waiter_init(struct vhsm_waiter *w);
 void vhsm_waiter_deinit(struct vhsm_waiter *w);
@@ -144,7 +143,7 @@ uint8_t *vhsm_place(struct vhsm *h, struct vhsm_request *request,
 		    const size_t len[VHSM_SEGMENTS],
 		    uint8_t *at[VHSM_SEGMENTS]);
 
-/* ---- keys.c */
+/* ---- session-keys.c */
 
 /* The wire's handle of a key; 0, which no wire handle is, if it is none.
  * Lock held. */

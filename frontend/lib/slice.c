@@ -8,12 +8,13 @@
  * search is short; the list grows by doubling and never shrinks, so the steady
  * state allocates nothing.
  */
-#include "slice.h"
+#include "lib/slice.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "lib/monotonic.h"
 
 #define EXTENTS_AT_FIRST 64
 
@@ -111,20 +112,6 @@ static void *take(struct vhsm_slice *s, size_t len)
 	return NULL;
 }
 
-static struct timespec deadline_in(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_nsec -= 1000000000;
-		t.tv_sec++;
-	}
-	return t;
-}
-
 void *vhsm_slice_alloc(struct vhsm_slice *s, size_t len, unsigned wait_ms)
 {
 	struct timespec deadline;
@@ -136,7 +123,7 @@ void *vhsm_slice_alloc(struct vhsm_slice *s, size_t len, unsigned wait_ms)
 	pthread_mutex_lock(&s->lock);
 	p = take(s, len);
 	if (!p && wait_ms) {
-		deadline = deadline_in(wait_ms);
+		deadline = vhsm_deadline_in(wait_ms);
 		while (!p && pthread_cond_timedwait(&s->freed, &s->lock,
 						    &deadline) == 0)
 			p = take(s, len);

@@ -5,9 +5,9 @@
  * Invariant: a place is in exactly one of: the free list, the done list, or
  * outstanding (CALL, BATCH); its generation goes up each time it is freed.
  */
-#include "table.h"
+#include "lib/table.h"
 
-#include "error.h"
+#include "lib/error.h"
 
 #include <errno.h>
 #include <stdlib.h>

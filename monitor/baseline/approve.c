@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
-#include "baseline-internal.h"
-#include "file.h"
-#include "uuid.h"
+#include "baseline/baseline-internal.h"
+#include "common/file.h"
+#include "common/hex.h"
 
 #define APPROVALS_MAX_LEN	(1u << 20)	/* bytes */
 #define SIGNED_AS		"vhsm-approvals-1\n"
@@ -25,25 +26,25 @@
 /* uuid in its one form, so that no path can be made of it. */
 static bool uuid_check(const char *uuid)
 {
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 	uint8_t bytes[16];
 
-	if (vhsm_uuid_parse(uuid, bytes))
+	if (uuid_parse(uuid, bytes))
 		return false;
-	vhsm_uuid_format(bytes, text);
+	uuid_unparse_lower(bytes, text);
 	return !strcmp(text, uuid);
 }
 
 static int approvals_path(char path[], const char *dir, const char *uuid,
 			  char *why)
 {
-	char file[VHSM_UUID_TEXT + 8];
+	char file[UUID_STR_LEN + 8];
 
 	if (!uuid_check(uuid))
 		return baseline_fail(why, -EINVAL,
 				     "%.64s: not a UUID in lower case", uuid);
-	memcpy(file, uuid, VHSM_UUID_TEXT - 1);
-	memcpy(file + VHSM_UUID_TEXT - 1, ".json", 6);
+	memcpy(file, uuid, UUID_STR_LEN - 1);
+	memcpy(file + UUID_STR_LEN - 1, ".json", 6);
 	return baseline_path(path, dir, BASELINE_APPROVED, file, why);
 }
 
@@ -69,35 +70,15 @@ static char *signed_text(const json_t *object)
 	return joined;
 }
 
-static void signature_hex(const uint8_t signature[BASELINE_SIGNATURE_LEN],
-			  char text[2 * BASELINE_HEX_LEN])
-{
-	baseline_hex(signature, text);
-	baseline_hex(signature + 32, text + 64);
-}
-
-static bool signature_unhex(const char *text,
-			    uint8_t signature[BASELINE_SIGNATURE_LEN])
-{
-	char half[BASELINE_HEX_LEN];
-
-	if (!text || strlen(text) != 128)
-		return false;
-	memcpy(half, text, 64);
-	half[64] = 0;
-	return baseline_unhex(half, signature) &&
-	       baseline_unhex(text + 64, signature + 32);
-}
-
 static int check_signature(const char *dir, const json_t *object, char *why)
 {
 	uint8_t signature[BASELINE_SIGNATURE_LEN];
 	char *text;
 	int r;
 
-	if (!signature_unhex(json_string_value(json_object_get(object,
-							       "signature")),
-			     signature))
+	if (vhsm_hex_decode_lower(json_string_value(json_object_get(object,
+								    "signature")),
+				  signature, sizeof(signature)))
 		return baseline_fail(why, -EBADMSG, "there is no signature");
 	text = signed_text(object);
 	if (!text)
@@ -113,9 +94,9 @@ static bool entry_check(const json_t *entry)
 	const char *name = json_string_value(json_object_get(entry, "name"));
 
 	return name && vhsm_baseline_name_check(name) &&
-	       baseline_unhex(json_string_value(json_object_get(entry,
+	       !vhsm_hex_decode_lower(json_string_value(json_object_get(entry,
 								"manifest")),
-			      digest) &&
+				      digest, 32) &&
 	       json_is_string(json_object_get(entry, "time"));
 }
 
@@ -203,7 +184,7 @@ static int write_list(const char *dir, const char *uuid, json_t *list,
 	r = text ? baseline_sign(dir, text, strlen(text), signature, why) :
 		   baseline_fail(why, -ENOMEM, "no memory");
 	if (!r) {
-		signature_hex(signature, hex);
+		vhsm_hex_encode(signature, BASELINE_SIGNATURE_LEN, hex);
 		if (json_object_set_new(object, "signature", json_string(hex)))
 			r = baseline_fail(why, -ENOMEM, "no memory");
 	}
@@ -262,7 +243,7 @@ int vhsm_baseline_approve(const char *dir, const char *uuid, const char *name,
 	if (!r)
 		r = vhsm_baseline_approvals(dir, uuid, &list, why);
 	if (!r) {
-		baseline_hex(digest, hex);
+		vhsm_hex_encode(digest, 32, hex);
 		baseline_time(time);
 		if (is_approved(list, name, hex))
 			r = baseline_fail(why, -EALREADY,

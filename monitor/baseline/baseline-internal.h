@@ -8,8 +8,8 @@
 
 #include <openssl/evp.h>
 
-#include "baseline.h"
-#include "baseline-store.h"
+#include "baseline/baseline-store.h"
+#include "baseline/baseline.h"
 
 #define BASELINE_MANIFEST	"manifest.json"
 #define BASELINE_REFERENCE	"reference"
@@ -34,9 +34,6 @@ int baseline_fail(char *why, int error, const char *format, ...)
 /* Joins dir/name/file (file may be NULL): 0 or -ENAMETOOLONG with why. */
 int baseline_path(char path[], const char *dir, const char *name,
 		  const char *file, char *why);
-
-void baseline_hex(const uint8_t bytes[32], char text[BASELINE_HEX_LEN]);
-bool baseline_unhex(const char *text, uint8_t bytes[32]);
 
 /* Now, as RFC 3339 has it, UTC. */
 void baseline_time(char text[BASELINE_TIME_LEN]);

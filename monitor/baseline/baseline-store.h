@@ -9,7 +9,7 @@
 #ifndef VHSM_BASELINE_STORE_H
 #define VHSM_BASELINE_STORE_H
 
-#include "baseline.h"
+#include "baseline/baseline.h"
 
 /* Whether it can be a baseline's name: letters, digits, '.', '_' and '-', no
  * '.' first, and shorter than VHSM_BASELINE_NAME_MAX. */

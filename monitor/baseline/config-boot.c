@@ -5,24 +5,24 @@
  */
 #include <config.h>
 
-#include "domain-boot.h"
+#include "baseline/domain-boot.h"
 
 #include <errno.h>
 #include <libxlutil.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
-#include "baseline-internal.h"
-#include "uuid.h"
-#include "vhsmd-conf.h"
-#include "xlcfg.h"
+#include "baseline/baseline-internal.h"
+#include "common/vhsmd-conf.h"
+#include "common/xlcfg.h"
 
 static int find(const char *domain, struct vhsm_xlcfg *cfg, char *why)
 {
 	struct vhsm_config config;
 	uint8_t uuid[16];
-	bool by_uuid = !vhsm_uuid_parse(domain, uuid);
+	bool by_uuid = !uuid_parse(domain, uuid);
 	int r = vhsm_config_read(&config, VHSM_CONFIG_FILE, true);
 
 	if (r)

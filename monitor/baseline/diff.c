@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "baseline-internal.h"
+#include "baseline/baseline-internal.h"
 
 #define WHAT_LEN 256u
 

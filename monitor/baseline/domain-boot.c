@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "domain-boot.h"
+#include "baseline/domain-boot.h"
 
 #include <errno.h>
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 #include <xentoollog.h>
 
-#include "baseline-internal.h"
-#include "uuid.h"
+#include "baseline/baseline-internal.h"
 
 static int find_domain(libxl_ctx *ctx, const char *domain, uint32_t *domid)
 {
@@ -17,7 +17,7 @@ static int find_domain(libxl_ctx *ctx, const char *domain, uint32_t *domid)
 	uint8_t bytes[16];
 	int i, count, r = -ENOENT;
 
-	if (vhsm_uuid_parse(domain, bytes))
+	if (uuid_parse(domain, bytes))
 		return libxl_domain_qualifier_to_domid(ctx, domain, domid) ?
 		       -ENOENT : 0;
 	list = libxl_list_domain(ctx, &count);

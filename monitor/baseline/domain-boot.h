@@ -6,7 +6,7 @@
 #ifndef VHSM_DOMAIN_BOOT_H
 #define VHSM_DOMAIN_BOOT_H
 
-#include "baseline.h"
+#include "baseline/baseline.h"
 
 struct vhsm_domain_boot {
 	char *kernel;			/* path */

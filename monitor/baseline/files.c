@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "file.h"
+#include "baseline/baseline-internal.h"
+#include "common/file.h"
 
 #define PIECE_LEN (256u << 10)
 
@@ -40,32 +40,6 @@ int baseline_path(char path[], const char *dir, const char *name,
 
 	return n < PATH_MAX ? 0 :
 	       baseline_fail(why, -ENAMETOOLONG, "%.100s: too long", dir);
-}
-
-void baseline_hex(const uint8_t bytes[32], char text[BASELINE_HEX_LEN])
-{
-	unsigned i;
-
-	for (i = 0; i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-}
-
-bool baseline_unhex(const char *text, uint8_t bytes[32])
-{
-	static const char digits[] = "0123456789abcdef";
-	unsigned i;
-
-	if (!text || strlen(text) != 64)
-		return false;
-	for (i = 0; i < 32; i++) {
-		const char *high = strchr(digits, text[2 * i]);
-		const char *low = strchr(digits, text[2 * i + 1]);
-
-		if (!high || !low)
-			return false;
-		bytes[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-	}
-	return true;
 }
 
 void baseline_time(char text[BASELINE_TIME_LEN])

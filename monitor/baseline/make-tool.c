@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "domain-boot.h"
-#include "make.h"
+#include "baseline/baseline-internal.h"
+#include "baseline/domain-boot.h"
+#include "baseline/make.h"
+#include "common/hex.h"
 
 #define MODULES_MAX	4096u		/* files and folders named */
 
@@ -102,7 +103,7 @@ static int report(const struct options *options, const json_t *manifest,
 	json_t *out;
 	int bad;
 
-	baseline_hex(digest, hex);
+	vhsm_hex_encode(digest, 32, hex);
 	if (!options->json) {
 		printf("baseline %s made: Linux %s, %zu modules, manifest %.16s\n"
 		       "nothing runs under it until it is approved: vhsmctl "

@@ -2,7 +2,7 @@
 /*
  * make.c - makes a baseline: in a folder beside its place, then renamed to it.
  */
-#include "make.h"
+#include "baseline/make.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "builder.h"
-#include "file.h"
-#include "module.h"
-#include "yara-rules.h"
+#include "baseline/baseline-internal.h"
+#include "checks/yara-rules.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "kernel-image/builder.h"
+#include "kernel-image/module.h"
 
 struct making {
 	const struct vhsm_baseline_parts *parts;
@@ -72,7 +73,7 @@ static int list_modules(struct making *making,
 
 	for (i = 0; (name = vhsm_modules_builder_module(builder, i, &sha256));
 	     i++) {
-		baseline_hex(sha256, hex);
+		vhsm_hex_encode(sha256, 32, hex);
 		if (json_array_append_new(making->modules,
 				json_pack("{s:s,s:s}", "name", name, "sha256",
 					  hex)))
@@ -170,7 +171,7 @@ static int hash_files(const struct making *making, json_t *files, char *why)
 		r = baseline_hash_file(path, digest, why);
 		if (r)
 			break;
-		baseline_hex(digest, hex);
+		vhsm_hex_encode(digest, 32, hex);
 		if (json_object_set_new(files, *file, json_string(hex)))
 			r = baseline_fail(why, -ENOMEM, "no memory");
 	}
@@ -186,9 +187,9 @@ static int make_manifest(const struct making *making, json_t **manifest,
 	json_t *files = json_object();
 	int r = hash_files(making, files, why);
 
-	baseline_hex(making->boot.kernel, kernel);
-	baseline_hex(making->boot.ramdisk, ramdisk);
-	baseline_hex(making->started, started);
+	vhsm_hex_encode(making->boot.kernel, 32, kernel);
+	vhsm_hex_encode(making->boot.ramdisk, 32, ramdisk);
+	vhsm_hex_encode(making->started, 32, started);
 	baseline_time(time);
 	*manifest = json_pack("{s:s,s:i,s:s,s:s,s:{s:s,s:s?,s:s,s:s*},s:s,s:O,s:O,s:{},s:n}",
 		"format", "vhsm-baseline", "version", 1,

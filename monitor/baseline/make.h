@@ -6,7 +6,7 @@
 #ifndef VHSM_BASELINE_MAKE_H
 #define VHSM_BASELINE_MAKE_H
 
-#include "baseline.h"
+#include "baseline/baseline.h"
 
 struct vhsm_baseline_parts {
 	const char *name;

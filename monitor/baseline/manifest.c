@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
+#include "baseline/baseline-internal.h"
+#include "common/hex.h"
 
 static bool is_hash(const json_t *json)
 {
 	uint8_t digest[32];
 
-	return baseline_unhex(json_string_value(json), digest);
+	return !vhsm_hex_decode_lower(json_string_value(json), digest, 32);
 }
 
 static bool is_text(const json_t *json)
@@ -201,7 +202,7 @@ static int check_file(const char *dir, const char *name, const char *file,
 	r = baseline_hash_file(path, digest, why);
 	if (r)
 		return r;
-	baseline_hex(digest, text);
+	vhsm_hex_encode(digest, 32, text);
 	if (!strcmp(text, json_string_value(expected)))
 		return 0;
 	return baseline_fail(why, -EBADMSG,

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "baseline-internal.h"
+#include "baseline/baseline-internal.h"
+#include "common/hex.h"
 
 #define SHORT_HEX	12		/* digits of a digest that are shown */
 #define SHOWN_MAX	48		/* bytes of a command line */
@@ -27,10 +28,10 @@ static unsigned differences(const json_t *manifest,
 	char hex[BASELINE_HEX_LEN];
 	unsigned differ = 0;
 
-	baseline_hex(boot->kernel, hex);
+	vhsm_hex_encode(boot->kernel, 32, hex);
 	if (strcmp(json_string_value(json_object_get(is, "kernel")), hex))
 		differ |= DIFFERS_KERNEL;
-	baseline_hex(boot->ramdisk, hex);
+	vhsm_hex_encode(boot->ramdisk, 32, hex);
 	if (boot->has_ramdisk ? !ramdisk || strcmp(ramdisk, hex) :
 				ramdisk != NULL)
 		differ |= DIFFERS_RAMDISK;
@@ -73,14 +74,14 @@ static void describe(const struct nearest *nearest,
 
 	text[0] = 0;
 	if (nearest->differ & DIFFERS_KERNEL) {
-		baseline_hex(boot->kernel, hex);
+		vhsm_hex_encode(boot->kernel, 32, hex);
 		at += (size_t)snprintf(text, size,
 			"kernel (booted %.*s, approved %.*s)", SHORT_HEX, hex,
 			SHORT_HEX,
 			json_string_value(json_object_get(is, "kernel")));
 	}
 	if (nearest->differ & DIFFERS_RAMDISK && at < size) {
-		baseline_hex(boot->ramdisk, hex);
+		vhsm_hex_encode(boot->ramdisk, 32, hex);
 		at += (size_t)snprintf(text + at, size - at,
 			"%sramdisk (booted %.*s, approved %.*s)",
 			at ? ", " : "", SHORT_HEX,
@@ -138,7 +139,7 @@ static void look(const char *dir, const json_t *list,
 
 		if (baseline_manifest_read(dir, name, &manifest, digest, why))
 			continue;
-		baseline_hex(digest, hex);
+		vhsm_hex_encode(digest, 32, hex);
 		consider(nearest, name, manifest, digest,
 			 differences(manifest, boot),
 			 strcmp(hex, json_string_value(json_object_get(entry,
@@ -225,7 +226,7 @@ int vhsm_baseline_still(const char *folder, const char *digest, char *why)
 	json_decref(manifest);
 	if (r)
 		return r;
-	baseline_hex(bytes, is);
+	vhsm_hex_encode(bytes, 32, is);
 	return strcmp(is, digest) ? baseline_fail(why, -ESTALE, "%s was "
 		"changed since it was found to be approved", name) : 0;
 }
@@ -251,7 +252,7 @@ static void found_take(const struct nearest *nearest, char name[],
 		       char digest[VHSM_BASELINE_DIGEST_LEN])
 {
 	snprintf(name, VHSM_BASELINE_NAME_MAX, "%s", nearest->name);
-	baseline_hex(nearest->digest, digest);
+	vhsm_hex_encode(nearest->digest, 32, digest);
 }
 
 int vhsm_baseline_find(const char *dir, const char *uuid,

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "baseline-internal.h"
+#include "baseline/baseline-internal.h"
+#include "common/hex.h"
 
 int baseline_measure_rest(struct vhsm_boot *boot, const char *ramdisk,
 			  const char *cmdline, char *why)
@@ -51,8 +52,8 @@ json_t *vhsm_boot_encode(const struct vhsm_boot *boot)
 {
 	char kernel[BASELINE_HEX_LEN], ramdisk[BASELINE_HEX_LEN];
 
-	baseline_hex(boot->kernel, kernel);
-	baseline_hex(boot->ramdisk, ramdisk);
+	vhsm_hex_encode(boot->kernel, 32, kernel);
+	vhsm_hex_encode(boot->ramdisk, 32, ramdisk);
 	return json_pack("{s:s,s:s*,s:s}", "kernel", kernel, "ramdisk",
 			 boot->has_ramdisk ? ramdisk : NULL, "cmdline",
 			 boot->cmdline);
@@ -65,8 +66,8 @@ int vhsm_boot_decode(struct vhsm_boot *boot, const json_t *untrusted)
 	memset(boot, 0, sizeof(*boot));
 	if (json_unpack((json_t *)untrusted, "{s:s,s?s,s:s!}", "kernel",
 			&kernel, "ramdisk", &ramdisk, "cmdline", &cmdline) ||
-	    !baseline_unhex(kernel, boot->kernel) ||
-	    (ramdisk && !baseline_unhex(ramdisk, boot->ramdisk)) ||
+	    vhsm_hex_decode_lower(kernel, boot->kernel, 32) ||
+	    (ramdisk && vhsm_hex_decode_lower(ramdisk, boot->ramdisk, 32)) ||
 	    strlen(cmdline) >= sizeof(boot->cmdline))
 		return -EINVAL;
 	boot->has_ramdisk = ramdisk != NULL;

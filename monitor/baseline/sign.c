@@ -15,8 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "file.h"
+#include "baseline/baseline-internal.h"
+#include "common/file.h"
+#include "common/hex.h"
 
 #define PEM_MAX 4096u
 
@@ -166,7 +167,7 @@ int vhsm_baseline_signer(const char *dir, char text[], char *why)
 	if (len <= 0 || baseline_hash(der, (size_t)len, digest))
 		r = baseline_fail(why, -EIO, "the public key has no digest");
 	else
-		baseline_hex(digest, text);
+		vhsm_hex_encode(digest, 32, text);
 	OPENSSL_free(der);
 	EVP_PKEY_free(key);
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "baseline-store.h"
+#include "baseline/baseline-store.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "file.h"
+#include "baseline/baseline-internal.h"
+#include "common/file.h"
 
 bool vhsm_baseline_name_check(const char *name)
 {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "channel-transport.h"
+#include "channel/channel-transport.h"
 
 struct socket_transport {
 	struct vhsm_transport base;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "channel.h"
+#include "channel/channel.h"
 
 /* Embedded first in the kind's own structure. */
 struct vhsm_transport {

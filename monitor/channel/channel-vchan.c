@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel-transport.h"
+#include "channel/channel-transport.h"
 #include "vhsm-paths.h"
 
 #define RING_LEN	65536u		/* bytes, each way */

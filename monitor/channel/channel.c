@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel-transport.h"
-#include "messages.h"
+#include "channel/channel-transport.h"
+#include "channel/messages.h"
 
 struct header {
 	uint32_t type;			/* both little endian */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "message-json.h"
-#include "messages.h"
+#include "channel/message-json.h"
+#include "channel/messages.h"
 
 json_t *message_parse(const char *untrusted, size_t len, const char *what,
 		      char *why)

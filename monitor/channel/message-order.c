@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "message-json.h"
-#include "messages.h"
+#include "channel/message-json.h"
+#include "channel/messages.h"
 
 #define NUMBER_MAX	((uint64_t)INT64_MAX)
 #define DIRTY_HEADER	8u		/* first frame */

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "message-json.h"
-#include "messages.h"
+#include "channel/message-json.h"
+#include "channel/messages.h"
 
 #define LEARNED_DEPTH	16u
 

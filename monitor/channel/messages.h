@@ -10,14 +10,15 @@
  * responder's own clock.  One sweep is under way at a time.  Slices of the full
  * checks run between sweeps; their findings count in the next verdict.
  *
- * After LEARN, the next clean VERDICT is followed by LEARNED frames, one a check,
- * and LEARN_DONE; or, when nothing can be learned, by LEARN_FAILED alone.
+ * After LEARN, the next clean VERDICT is followed by LEARNED frames, one a
+ * check, and LEARN_DONE; or, when nothing can be learned, by LEARN_FAILED
+ * alone.
  *
  * The DIRTY frames before a SWEEP tell what was written since those before; a
  * guest frame in none of them was not written.  They come when a full scan may
- * begin, not with every SWEEP, for a guest pays for each reading of the log with
- * a fault for every page that it writes afterwards.  A SWEEP says whether the
- * log is whole: if not, all is taken as written.
+ * begin, not with every SWEEP, for a guest pays for each reading of the log
+ * with a fault for every page that it writes afterwards.  A SWEEP says whether
+ * the log is whole: if not, all is taken as written.
  *
  * The FINGERPRINTS frames tell what the guest's keys would look like in memory,
  * a set in parts, in order.  A set takes the place of the one before when its
@@ -34,9 +35,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel.h"
-#include "finding.h"
-#include "kernel.h"
+#include "channel/channel.h"
+#include "findings/finding.h"
+#include "introspect/kernel.h"
 
 #define VHSM_CHANNEL_VERSION	1u
 #define VHSM_MESSAGE_WHY_LEN	200u

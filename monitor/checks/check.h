@@ -21,9 +21,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "finding.h"
-#include "kernel.h"
-#include "page-hash.h"
+#include "findings/finding.h"
+#include "introspect/kernel.h"
+#include "introspect/page-hash.h"
 
 #define VHSM_CHECK_WHY_LEN 200u
 

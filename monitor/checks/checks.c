@@ -2,7 +2,7 @@
 /*
  * checks.c - the table of all checks, in the order they run in.
  */
-#include "checks.h"
+#include "checks/checks.h"
 
 #include <stddef.h>
 

@@ -6,7 +6,7 @@
 #ifndef VHSM_CHECKS_H
 #define VHSM_CHECKS_H
 
-#include "check.h"
+#include "checks/check.h"
 
 extern const struct vhsm_check vhsm_check_kernel_text;
 extern const struct vhsm_check vhsm_check_kernel_rodata;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "code.h"
+#include "checks/code.h"
 
 #include <capstone/capstone.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "covered.h"
+#include "checks/covered.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "reference.h"
+#include "introspect/reference.h"
 
 /* Tables of pointers to functions; NULL ends them.  Not every kernel has every
  * one. */

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "gates.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/gates.h"
+#include "checks/pointer.h"
 
 #define CR0_WP		(1ull << 16)
 #define IDT_LEN		(16u * VHSM_VECTORS)

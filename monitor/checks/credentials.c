@@ -28,9 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checks.h"
-#include "process-creds.h"
-#include "tasks.h"
+#include "checks/checks.h"
+#include "checks/process-creds.h"
+#include "checks/tasks.h"
 
 #define REPORTS_MAX	64u
 

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "exec-owner.h"
+#include "checks/exec-owner.h"
 
 #define LIST_MAX	65536u		/* entries */
 #define IMAGE_MAX	(1ull << 20)	/* bytes of one program */
@@ -20,10 +20,11 @@ struct bpf {
 };
 
 /*
- * A pack is as long as a huge page for each node of memory there may be (core.c:
- * BPF_PROG_PACK_SIZE), wherever it begins: module_alloc promises a small page's
- * alignment only.  Kernels that ask for huge pages, and take one small page
- * where these cannot be had (5.18), keep the length in bpf_prog_pack_size.
+ * A pack is as long as a huge page for each node of memory there may be
+ * (core.c: BPF_PROG_PACK_SIZE), wherever it begins: module_alloc promises a
+ * small page's alignment only.  Kernels that ask for huge pages, and take one
+ * small page where these cannot be had (5.18), keep the length in
+ * bpf_prog_pack_size.
  */
 static uint64_t pack_len(const struct vhsm_kernel *k)
 {

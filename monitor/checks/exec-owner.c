@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec-owner.h"
+#include "checks/exec-owner.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "checks/check.h"
 
 #define PAGE			4096ull
 #define REAL_MODE_MAX		(64ull << 10)	/* bytes */

@@ -23,8 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
-#include "module-list.h"
+#include "checks/module-list.h"
+#include "introspect/kernel.h"
 
 #define VHSM_OWNERS_MAX	16384u
 

@@ -3,15 +3,15 @@
  * exec-trace.c - the pages of code that tracing makes at run time.
  *
  * A trampoline of ftrace is a copy of ftrace_caller or ftrace_regs_caller, up
- * to its end, in which a call, a jump, a return and the address of its ftrace_ops
- * are set (arch/x86/kernel/ftrace.c: create_trampoline).  One that is unlike
- * both is nobody's.
+ * to its end, in which a call, a jump, a return and the address of its
+ * ftrace_ops are set (arch/x86/kernel/ftrace.c: create_trampoline).  One that
+ * is unlike both is nobody's.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "exec-owner.h"
+#include "checks/exec-owner.h"
 
 #define LIST_MAX	65536u		/* entries */
 #define TRAMPOLINE_MAX	2048u		/* bytes */

@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "exec-owner.h"
-#include "grace.h"
-#include "kernel-map.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/exec-owner.h"
+#include "checks/grace.h"
+#include "checks/kernel-map.h"
+#include "checks/pointer.h"
 
 #define REPORTS_MAX	64u		/* of one run; a sweep has no more use
 					 * for them */

@@ -2,12 +2,12 @@
 /*
  * frame-owner.c - walks the user half of every process's page tables.
  */
-#include "frame-owner.h"
+#include "checks/frame-owner.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "tasks.h"
+#include "checks/tasks.h"
 
 #define TABLES_MAX	262144u		/* read for one answer, in all */
 #define TABLES_EACH	8192u		/* of one process */

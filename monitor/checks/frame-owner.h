@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 struct vhsm_frame_owner {
 	uint32_t pid;			/* 0: no process has it mapped */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gates.h"
+#include "checks/gates.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
-#include "covered.h"
+#include "checks/check.h"
+#include "checks/covered.h"
 
 #define EXCEPTIONS	32u
 #define KERNEL_CS	0x10u

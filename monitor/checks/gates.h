@@ -2,8 +2,8 @@
 /*
  * gates.h - what the gates of the interrupt descriptor table must be, derived
  * from the image: from the tables that boot fills them from (arch/x86/kernel/
- * idt.c: early_idts, def_idts, early_pf_idts, apic_idts), and from the arrays of
- * stubs for all other vectors.
+ * idt.c: early_idts, def_idts, early_pf_idts, apic_idts), and from the arrays
+ * of stubs for all other vectors.
  *
  *   0..31      a table's; else the early handler of that vector, which boot
  *              leaves there
@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "reference.h"
+#include "introspect/reference.h"
 
 #define VHSM_VECTORS 256u
 

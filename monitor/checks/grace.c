@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "grace.h"
+#include "checks/grace.h"
+#include "common/clock.h"
 
 #include <time.h>
 
 #define GP_STATE	3u		/* RCU_SEQ_STATE_MASK */
 #define GP_STEP		4u		/* 1 << RCU_SEQ_CTR_SHIFT */
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* RCU's count of grace periods, and whether one is under way: its lowest bits. */
 static uint64_t gp_seq(const struct vhsm_kernel *k)
@@ -60,7 +53,7 @@ static bool again(struct vhsm_grace_thing *t, const struct vhsm_kernel *k,
 bool vhsm_grace_over(struct vhsm_grace *g, const struct vhsm_kernel *k,
 		     uint64_t key)
 {
-	uint64_t now = now_ms();
+	uint64_t now = (uint64_t)vhsm_now_ms();
 
 	for (unsigned i = 0; i < g->count; i++)
 		if (g->thing[i].key == key)

@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_GRACE_MS		1500u
 #define VHSM_GRACE_MAX_MS	15000u

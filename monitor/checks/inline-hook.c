@@ -3,14 +3,14 @@
  * inline-hook.c - functions whose first instructions lead away: the classic
  * way to put one's own function before the kernel's.
  */
-#include "inline-hook.h"
+#include "checks/inline-hook.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "module-list.h"
+#include "checks/checks.h"
+#include "checks/module-list.h"
 
 /* The function whose first bytes the link address is in, or 0. */
 static uint64_t function_at(const struct vhsm_reference *reference,

@@ -7,8 +7,8 @@
 #ifndef VHSM_INLINE_HOOK_H
 #define VHSM_INLINE_HOOK_H
 
-#include "code.h"
-#include "text-view.h"
+#include "checks/code.h"
+#include "checks/text-view.h"
 
 #define VHSM_PROLOGUE_LEN 16u		/* bytes */
 

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "checks.h"
-#include "text-view.h"
+#include "checks/checks.h"
+#include "checks/text-view.h"
 
 static void report(struct vhsm_sweep *sweep, const struct vhsm_difference *d)
 {

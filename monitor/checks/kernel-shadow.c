@@ -13,8 +13,8 @@
  *
  * A task is read again before it counts, for its table is freed when it ends.
  * Registers are older than the memory they are compared with: a table that no
- * task has may have been freed since, and be anything by now.  So it counts when
- * processors had it in SWEEPS sweeps, one after the other.
+ * task has may have been freed since, and be anything by now.  So it counts
+ * when processors had it in SWEEPS sweeps, one after the other.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,12 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "kernel-map.h"
-#include "pointer.h"
-#include "tasks.h"
-#include "top-table.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/kernel-map.h"
+#include "checks/pointer.h"
+#include "checks/tasks.h"
+#include "checks/top-table.h"
 
 #define PAGE		VHSM_GUEST_PAGE_SIZE
 #define REPORTS_MAX	64u

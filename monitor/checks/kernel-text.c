@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "checks.h"
-#include "inline-hook.h"
+#include "checks/checks.h"
+#include "checks/inline-hook.h"
 
 static void report(struct vhsm_sweep *sweep, const struct vhsm_difference *d)
 {

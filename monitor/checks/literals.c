@@ -4,7 +4,7 @@
  * few pass, and those are compared.  Which four bytes of a literal are hashed
  * is chosen so that they are unlike those that memory is full of.
  */
-#include "literals.h"
+#include "checks/literals.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module-function.h"
+#include "checks/module-function.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "module-text.h"
-#include "site.h"
+#include "checks/check.h"
+#include "checks/module-text.h"
+#include "introspect/site.h"
 
 #define PAGE		4096ull
 

@@ -18,12 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "grace.h"
-#include "module-list.h"
-#include "module-views.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/grace.h"
+#include "checks/module-list.h"
+#include "checks/module-views.h"
+#include "checks/pointer.h"
 
 struct state {
 	struct vhsm_grace grace;

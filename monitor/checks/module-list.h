@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_MODULES_MAX	4096u
 #define VHSM_MODULE_NAME_LEN	64u	/* with its NUL; the kernel's is 56 */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module-text.h"
+#include "checks/module-text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "site.h"
+#include "introspect/site.h"
 
 #define CALL		0xe8u
 #define JMP		0xe9u

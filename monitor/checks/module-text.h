@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exec-owner.h"
-#include "kernel.h"
-#include "module-reference.h"
+#include "checks/exec-owner.h"
+#include "introspect/kernel.h"
+#include "introspect/module-reference.h"
 
 #define VHSM_MODULE_TEXT_MAX (64u << 20)	/* bytes */
 

@@ -20,11 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "checks.h"
-#include "grace.h"
-#include "module-text.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/grace.h"
+#include "checks/module-text.h"
+#include "checks/pointer.h"
 
 #define PAGE		4096ull
 #define REPORTS_MAX	64u

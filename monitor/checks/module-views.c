@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module-views.h"
+#include "checks/module-views.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "kernel-map.h"
-#include "module-list.h"
+#include "checks/check.h"
+#include "checks/kernel-map.h"
+#include "checks/module-list.h"
 
 #define PAGE		((uint64_t)VHSM_GUEST_PAGE_SIZE)
 #define KOBJECTS_MAX	65536u		/* built-in modules have one, too */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_VIEW_TREE		0x1u
 #define VHSM_VIEW_KSET		0x2u

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pointer.h"
+#include "checks/pointer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "module-list.h"
+#include "checks/module-list.h"
 
 uint64_t vhsm_finding_physical(const struct vhsm_kernel *k, uint64_t va)
 {

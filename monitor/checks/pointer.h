@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "finding.h"
-#include "kernel.h"
+#include "findings/finding.h"
+#include "introspect/kernel.h"
 
 /*
  * Fills a finding whose object, check and address (of the pointer; 0 for a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probe-list.h"
+#include "checks/probe-list.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /*
  * probe-list.h - who the guest's kernel says is attached to its text: kprobes
  * (kprobe_table), ftrace's operations (ftrace_ops_list, removed_ops) and direct
- * calls (direct_functions), and what it is patching right now (bp_desc).  Copied
- * once; the guest's word, judged by who asks.
+ * calls (direct_functions), and what it is patching right now (bp_desc).
+ * Copied once; the guest's word, judged by who asks.
  *
  * Facts: Linux 6.1 include/linux/kprobes.h, ftrace.h, kernel/kprobes.c,
  * kernel/trace/ftrace.c, arch/x86/kernel/alternative.c.
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_PROBES_MAX		4096u
 #define VHSM_TRACERS_MAX	1024u

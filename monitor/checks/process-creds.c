@@ -7,7 +7,7 @@
  * before the id are never newer than it; and they are not older either when
  * afterwards nobody has the mutex and the id is still the same.
  */
-#include "process-creds.h"
+#include "checks/process-creds.h"
 
 #include <errno.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tasks.h"
+#include "checks/tasks.h"
 
 #define VHSM_CAP_SETUID	(UINT64_C(1) << 7)	/* linux/capability.h */
 

@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checks.h"
-#include "tasks.h"
+#include "checks/checks.h"
+#include "checks/tasks.h"
 
 #define COLLECTIONS	3u		/* when something seems to be missing */
 #define REPORTS_MAX	64u

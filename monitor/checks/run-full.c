@@ -3,12 +3,14 @@
  * run-full.c - full scans, by slices, and which frames they may leave out.
  *
  * A frame may be left out when it was read by the last finished scan and every
- * write since that scan began was told, or will be: what is written while a scan
- * is under way, or was not told yet when it began, is looked at by the next one.
- * One in which a check failed, or before which writes got lost, leaves nothing
- * out.  A scan waits until it is told, so as not to leave that to the next.
+ * write since that scan began was told, or will be: what is written while a
+ * scan is under way, or was not told yet when it began, is looked at by the
+ * next one. One in which a check failed, or before which writes got lost,
+ * leaves nothing out.  A scan waits until it is told, so as not to leave that
+ * to the next.
  */
-#include "runner.h"
+#include "checks/runner.h"
+#include "common/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -100,7 +102,7 @@ static void next_slot(struct vhsm_runner *r, unsigned at)
 
 static bool begin(struct vhsm_runner *r)
 {
-	uint64_t now = runner_now_ns();
+	uint64_t now = vhsm_now_ns();
 
 	if (!r->setup.full_ms)
 		return false;
@@ -193,7 +195,7 @@ static int run_full(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 int vhsm_runner_slice(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		      uint32_t ms)
 {
-	uint64_t deadline = runner_now_ns() + (uint64_t)ms * 1000000;
+	uint64_t deadline = vhsm_now_ns() + (uint64_t)ms * 1000000;
 	int result;
 
 	if (!r->full_under_way && !begin(r))
@@ -209,6 +211,6 @@ int vhsm_runner_slice(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 			end(r);
 			return 0;
 		}
-	} while (runner_now_ns() < deadline);
+	} while (vhsm_now_ns() < deadline);
 	return VHSM_CHECK_MORE;
 }

@@ -3,7 +3,7 @@
  * run-report.c - what checks report: taken over into bounded room, each object
  * once, with texts that are safe to print; and which findings were told.
  */
-#include "runner.h"
+#include "checks/runner.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * run.c - opens the checks of a configuration, and sweeps.
  */
-#include "runner.h"
+#include "checks/runner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,25 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "checks.h"
-#include "fingerprint.h"
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-uint64_t runner_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
+#include "checks/checks.h"
+#include "common/clock.h"
+#include "fingerprint/fingerprint.h"
 
 uint64_t runner_cpu_us(void)
 {
-	return clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
+	return vhsm_clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
 }
 
 void runner_note(struct vhsm_check_run *run, const char *why, int r)
@@ -305,7 +293,7 @@ static void fill_runs(const struct vhsm_runner *r, struct vhsm_verdict *v)
 int vhsm_runner_sweep(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		      uint64_t number, struct vhsm_verdict *v)
 {
-	uint64_t began = runner_now_ns();
+	uint64_t began = vhsm_now_ns();
 	unsigned i;
 	int error;
 
@@ -330,7 +318,7 @@ int vhsm_runner_sweep(struct vhsm_runner *r, const struct vhsm_kernel *kernel,
 		r->slot[i].told = 0;
 	v->full_done = r->full_done;
 	fill_runs(r, v);
-	v->us = (runner_now_ns() - began) / 1000;
+	v->us = (vhsm_now_ns() - began) / 1000;
 	return error;
 }
 

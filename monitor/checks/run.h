@@ -13,8 +13,8 @@
  *           from where it stopped.  They read again what they found before
  *           they report it, so that it counts at once.
  *
- * A check that fails never stops the others, but no sweep is clean until it
- * has run.  Nor does one that finds much: each has room of its own, and one that
+ * A check that fails never stops the others, but no sweep is clean until it has
+ * run.  Nor does one that finds much: each has room of its own, and one that
  * finds more has failed.  Of one thread.
  */
 #ifndef VHSM_RUN_H
@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "check.h"
-#include "messages.h"
+#include "channel/messages.h"
+#include "checks/check.h"
 
 #define VHSM_RUNNER_REPORTS_MAX	64u	/* of one check at one look */
 #define VHSM_RUNNER_LOOKS_MAX	4u	/* in one sweep */

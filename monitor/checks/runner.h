@@ -9,7 +9,7 @@
 #ifndef VHSM_RUNNER_H
 #define VHSM_RUNNER_H
 
-#include "run.h"
+#include "checks/run.h"
 
 #define KNOWN_MAX	1024u		/* findings remembered as told */
 
@@ -89,7 +89,6 @@ struct vhsm_runner {
 	uint64_t scanning_frames;	/* bits set */
 };
 
-uint64_t runner_now_ns(void);
 uint64_t runner_cpu_us(void);
 
 /* An error of a check's, kept in its run. */

@@ -15,9 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "checks.h"
-#include "frame-owner.h"
-#include "search.h"
+#include "checks/checks.h"
+#include "checks/frame-owner.h"
+#include "common/clock.h"
+#include "introspect/search.h"
 
 #define SEAM		(VHSM_WINDOW_LEN - 1)
 #define HITS_MAX	64u		/* of one slice */
@@ -246,14 +247,6 @@ static void report(struct secret_leak *s, struct vhsm_sweep *sweep, size_t entry
 	sweep->report(sweep, &f);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 {
 	struct secret_leak *s = state;
@@ -276,11 +269,11 @@ static int secret_leak_run(void *state, struct vhsm_sweep *sweep, char *why)
 			continue;
 		there = vhsm_guest_memory_next(sweep->kernel->memory, s->next);
 		if (searched++ % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 &&
-		    now_ns() >= sweep->deadline_ns)
+		    vhsm_now_ns() >= sweep->deadline_ns)
 			break;
 		if (there != s->next) {
 			s->next = there - 1;	/* it may not be wanted */
-			if (now_ns() < sweep->deadline_ns)
+			if (vhsm_now_ns() < sweep->deadline_ns)
 				continue;
 			s->next++;
 			break;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "reference.h"
+#include "introspect/reference.h"
 
 #define VHSM_SENSITIVE_MAX 256u
 

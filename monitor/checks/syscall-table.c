@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "covered.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/covered.h"
+#include "checks/pointer.h"
 
 #define ENTRIES_MAX 1024u
 #define REPORTS_MAX 64u

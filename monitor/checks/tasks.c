@@ -7,7 +7,7 @@
  * dealt with, so that a hostile guest costs a second or two at most.  The tree
  * and the control groups are followed from tasks seen already, each once.
  */
-#include "tasks.h"
+#include "checks/tasks.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_TASKS_WHY_LEN	200u
 

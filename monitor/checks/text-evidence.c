@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "code.h"
-#include "text-view.h"
+#include "checks/code.h"
+#include "checks/text-view.h"
 
 #define CONTEXT 16u			/* bytes of code shown at least */
 

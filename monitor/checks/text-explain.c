@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "text-explain.h"
+#include "checks/text-explain.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "exec-owner.h"
-#include "module-function.h"
+#include "checks/exec-owner.h"
+#include "checks/module-function.h"
 
 #define MUTEX_FLAGS	7u		/* in its owner: include/linux/mutex.h */
 #define INT3		0xccu

@@ -25,19 +25,19 @@
  *   being patched     int3, bp_desc lists the place, and both what will stand
  *                     there and what is emulated meanwhile are legal values
  *
- * What an attacker who writes both sides of one of these, or a lock, gets: a call that goes
- * to another whole function of the approved kernel (code reuse, not code), or
- * through an ftrace_ops, direct call or kprobe that is on the kernel's own
- * lists, where trace-hook judges who it calls.  A function outside the image's
- * text and the approved modules' is never accepted for the first three, but for
- * what BPF compiled where dispatchers go.
+ * What an attacker who writes both sides of one of these, or a lock, gets: a
+ * call that goes to another whole function of the approved kernel (code reuse,
+ * not code), or through an ftrace_ops, direct call or kprobe that is on the
+ * kernel's own lists, where trace-hook judges who it calls.  A function outside
+ * the image's text and the approved modules' is never accepted for the first
+ * three, but for what BPF compiled where dispatchers go.
  */
 #ifndef VHSM_TEXT_EXPLAIN_H
 #define VHSM_TEXT_EXPLAIN_H
 
-#include "kernel.h"
-#include "probe-list.h"
-#include "site.h"
+#include "checks/probe-list.h"
+#include "introspect/kernel.h"
+#include "introspect/site.h"
 
 enum vhsm_explained {
 	VHSM_UNEXPLAINED,

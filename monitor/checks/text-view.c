@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "text-view.h"
+#include "checks/text-view.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "covered.h"
-#include "module-function.h"
-#include "text-explain.h"
+#include "checks/covered.h"
+#include "checks/module-function.h"
+#include "checks/text-explain.h"
 
 #define PAGE		VHSM_GUEST_PAGE_SIZE
 #define PAGE_MASK	(~(uint64_t)(PAGE - 1))

@@ -15,7 +15,7 @@
 #ifndef VHSM_TEXT_VIEW_H
 #define VHSM_TEXT_VIEW_H
 
-#include "check.h"
+#include "checks/check.h"
 
 #define VHSM_DIFFERENCES_MAX 64u
 

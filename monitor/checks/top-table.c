@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "top-table.h"
+#include "checks/top-table.h"
 
 #include <errno.h>
 

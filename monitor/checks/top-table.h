@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_TOP_UPPER	256u		/* entries of the upper half */
 

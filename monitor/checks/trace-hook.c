@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checks.h"
-#include "module-list.h"
-#include "probe-list.h"
-#include "sensitive.h"
+#include "checks/checks.h"
+#include "checks/module-list.h"
+#include "checks/probe-list.h"
+#include "checks/sensitive.h"
 
 #define REPORTS_MAX	32u		/* of one sweep */
 #define CHILDREN_MAX	256u		/* kprobes at one address */

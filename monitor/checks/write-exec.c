@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
-#include "checks.h"
-#include "kernel-map.h"
-#include "module-list.h"
-#include "pointer.h"
+#include "checks/check.h"
+#include "checks/checks.h"
+#include "checks/kernel-map.h"
+#include "checks/module-list.h"
+#include "checks/pointer.h"
 
 #define REPORTS_MAX 64u
 

@@ -2,7 +2,7 @@
 /*
  * yara-rules.c - compiles and runs rules.
  */
-#include "yara-rules.h"
+#include "checks/yara-rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <yara.h>
 
-#include "literals.h"
+#include "checks/literals.h"
 
 #define ZEROS	4096u
 

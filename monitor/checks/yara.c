@@ -18,10 +18,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "checks.h"
-#include "frame-owner.h"
-#include "tasks.h"
-#include "yara-rules.h"
+#include "checks/checks.h"
+#include "checks/frame-owner.h"
+#include "checks/tasks.h"
+#include "checks/yara-rules.h"
+#include "common/clock.h"
 
 #define WINDOW_FRAMES	16u
 #define MARGIN		512u		/* of a neighbour, on either side */
@@ -252,14 +253,6 @@ static int found_match(const struct vhsm_yara_match *match, void *arg)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int yara_run(void *state, struct vhsm_sweep *sweep, char *why)
 {
 	uint64_t frames = vhsm_guest_memory_frames(sweep->kernel->memory);
@@ -288,7 +281,7 @@ static int yara_run(void *state, struct vhsm_sweep *sweep, char *why)
 			r = vhsm_yara_scan(y->rules, y->buffer, y->len,
 					   found_match, y);
 		if ((y->len || there == y->next || ++turns % 64 == 0) &&
-		    now_ns() >= sweep->deadline_ns)
+		    vhsm_now_ns() >= sweep->deadline_ns)
 			break;
 	}
 	if (!r && y->next < frames)

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checks.h"
-#include "inspect.h"
-#include "run.h"
+#include "checks/checks.h"
+#include "checks/run.h"
+#include "inspect/inspect.h"
 
 #define CONFIRM_MS	250u		/* between the two looks at a domain */
 #define SLICE_MS	1000u

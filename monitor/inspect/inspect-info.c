@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inspect.h"
-#include "record.h"
+#include "inspect/inspect.h"
+#include "introspect/record.h"
 
 #define MODULES_MAX	4096u
 #define TASKS_MAX	(1u << 20)

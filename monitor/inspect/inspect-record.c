@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inspect.h"
-#include "record.h"
+#include "inspect/inspect.h"
+#include "introspect/record.h"
 
 /* Nothing that can be caught ends the program while the guest stands still. */
 static void hold_signals(int how)

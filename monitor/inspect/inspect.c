@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "inspect.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <xenctrl.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define INSPECT_WHY_LEN 256u		/* the longest of those it passes on */
 

@@ -2,16 +2,16 @@
 /*
  * source.c - the guest that is looked at.
  */
-#include "inspect.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain-name.h"
-#include "domain-vcpus.h"
-#include "record.h"
+#include "introspect/domain-vcpus.h"
+#include "introspect/record.h"
+#include "memsearch/domain-name.h"
 
 int source_refresh(struct source *s, char *why)
 {

@@ -6,7 +6,7 @@
  * is decided by it.  A walk recurses four or five deep, by the levels and never
  * by what entries say.
  */
-#include "address-space.h"
+#include "introspect/address-space.h"
 
 #include <errno.h>
 #include <string.h>

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "guest-memory.h"
+#include "introspect/guest-memory.h"
 
 struct vhsm_address_space {
 	struct vhsm_guest_memory *memory;	/* borrowed */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "domain-frames.h"
+#include "introspect/domain-frames.h"
 
 #include <errno.h>
 

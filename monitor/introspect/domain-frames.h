@@ -11,12 +11,12 @@
 
 #include <xenctrl.h>
 
-#include "guest-memory.h"
+#include "introspect/guest-memory.h"
 
 /*
  * Of a PVH or HVM domain: *frames, one more than the highest that is looked at
- * (vhsm_guest_frames_max); *last, the highest there is.  Each may be NULL.  0 or
- * -errno (-ENOENT: no such domain).
+ * (vhsm_guest_frames_max); *last, the highest there is.  Each may be NULL.  0
+ * or -errno (-ENOENT: no such domain).
  */
 int vhsm_frames_of_domain(xc_interface *, uint32_t domid, uint64_t *frames,
 			  uint64_t *last);

@@ -3,7 +3,7 @@
  * domain-vcpus.c - registers from the records that Xen would save of a domain
  * (public header arch-x86/hvm/save.h).  A vCPU that is down has no record.
  */
-#include "domain-vcpus.h"
+#include "introspect/domain-vcpus.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include <xenctrl.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 /*
  * Registers of all vCPUs of a PVH or HVM domain; each is stopped for a moment,

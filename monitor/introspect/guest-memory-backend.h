@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "guest-memory.h"
-#include "page-sets.h"
+#include "introspect/guest-memory.h"
+#include "introspect/page-sets.h"
 
 #define GUEST_CHUNK_PAGES_MAX	512u	/* 2 MiB */
 #define GUEST_CHUNK_COUNT_MAX	512u	/* must fit GUEST_CHUNK_NONE */

@@ -8,7 +8,7 @@
  */
 #include <xenctrl.h>
 
-#include "guest-memory-foreign.h"
+#include "introspect/guest-memory-foreign.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include <xenforeignmemory.h>
 
-#include "guest-memory-backend.h"
+#include "introspect/guest-memory-backend.h"
 
 struct foreign {
 	struct vhsm_guest_memory base;

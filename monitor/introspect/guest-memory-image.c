@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guest-memory-backend.h"
+#include "introspect/guest-memory-backend.h"
 
 #define CHUNK_PAGES	64u		/* 256 KiB; all of them 128 MiB */
 #define CHUNK_LEN	((size_t)CHUNK_PAGES * VHSM_GUEST_PAGE_SIZE)

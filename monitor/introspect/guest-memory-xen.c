@@ -23,8 +23,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "domain-frames.h"
-#include "guest-memory-foreign.h"
+#include "introspect/domain-frames.h"
+#include "introspect/guest-memory-foreign.h"
 
 #define BATCH		1024u		/* frames mapped at once */
 #define SPECIAL_START	0xfe000u	/* special pages stand here .. */

@@ -10,10 +10,10 @@
  *
  * A mapping outlives what the guest does with the frame: one that it gave back
  * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
- * guest open for long makes mappings anew that it uses (page-sets.c), and forgets
- * a part of the others at each of its rounds.
+ * guest open for long makes mappings anew that it uses (page-sets.c), and
+ * forgets a part of the others at each of its rounds.
  */
-#include "guest-memory-backend.h"
+#include "introspect/guest-memory-backend.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image-digest.c - see image-digest.h. */
-#include "image-digest.h"
+#include "introspect/image-digest.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
  * writable and its data executable until mark_readonly, and some of what is
  * pinned later can still change (Linux: init/main.c, kernel_init).
  */
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 bool vhsm_kernel_boots(const struct vhsm_kernel *k)
 {

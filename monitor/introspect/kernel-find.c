@@ -9,13 +9,13 @@
  * guest may have been tampered with, three quarters of the bytes have to agree.
  *
  * A guest could map a second, clean copy of the text.  So the slide by which a
- * vCPU's system call entry (LSTAR, as the hypervisor says) is the image's own is
- * tried first; only when that is no kernel, as in a guest whose LSTAR was
+ * vCPU's system call entry (LSTAR, as the hypervisor says) is the image's own
+ * is tried first; only when that is no kernel, as in a guest whose LSTAR was
  * changed, all others are, upwards.
  *
  * From then on everything is read by the kernel's own top table.
  */
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #include <errno.h>
 #include <stdio.h>

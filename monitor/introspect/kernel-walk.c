@@ -3,7 +3,7 @@
  * kernel-walk.c - the kernel's lists and trees, which the guest may have bent:
  * every walk has a bound that holds whatever stands in memory.
  */
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * kernel.c - reading a kernel that was found.
  */
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "address-space.h"
-#include "reference.h"
+#include "introspect/address-space.h"
+#include "introspect/reference.h"
 
 #define VHSM_VCPUS_MAX 128u
 #define VHSM_KERNEL_WHY_LEN 200u

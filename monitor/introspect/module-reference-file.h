@@ -9,7 +9,7 @@
 #ifndef VHSM_MODULE_REFERENCE_FILE_H
 #define VHSM_MODULE_REFERENCE_FILE_H
 
-#include "module-reference.h"
+#include "introspect/module-reference.h"
 
 #define MODULES_MAGIC		"VHSMMOD"	/* with its NUL, 8 bytes */
 #define MODULES_VERSION		1u

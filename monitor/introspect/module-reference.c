@@ -3,7 +3,7 @@
  * module-reference.c - opens module references: maps the file and checks every
  * offset in it before anybody may look.
  */
-#include "module-reference.h"
+#include "introspect/module-reference.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "module-reference-file.h"
+#include "introspect/module-reference-file.h"
 
 struct vhsm_modules {
 	const struct modules_header *header;	/* of the mapped file */

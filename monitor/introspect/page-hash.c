@@ -4,7 +4,7 @@
  * bytes, in four sums that do not wait for each other.  No instruction that an
  * emulator would have to call a helper for.
  */
-#include "page-hash.h"
+#include "introspect/page-hash.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#include "guest-memory.h"
+#include "introspect/guest-memory.h"
 
 struct vhsm_page_key {
 	uint64_t word[VHSM_GUEST_PAGE_SIZE / 8];

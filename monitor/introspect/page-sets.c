@@ -6,7 +6,8 @@
  * is in no set becomes a small set; when the next look begins, small sets are
  * merged into those that are made anew, which lose what is not used any more.
  */
-#include "guest-memory-backend.h"
+#include "common/clock.h"
+#include "introspect/guest-memory-backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -332,14 +333,6 @@ static void renew_set(struct vhsm_guest_memory *m, struct page_set *set,
 	load_set(m, set);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static struct page_set *oldest_set(const struct page_sets *s)
 {
 	struct page_set *oldest = s->set[0];
@@ -355,7 +348,7 @@ static void renew_in_turn(struct vhsm_guest_memory *m, unsigned looks,
 			  uint64_t us, struct waiting *w)
 {
 	struct page_sets *s = &m->sets;
-	const uint64_t began = now_us();
+	const uint64_t began = vhsm_now_ns();
 	const unsigned count = s->count, least = (count + looks - 1) / looks;
 	struct page_set *set;
 	unsigned i;
@@ -363,7 +356,7 @@ static void renew_in_turn(struct vhsm_guest_memory *m, unsigned looks,
 	for (i = 0; i < count; i++) {
 		set = oldest_set(s);
 		if (i >= least && set->made_look + looks > m->look &&
-		    now_us() - began >= us)
+		    vhsm_now_ns() - began >= (uint64_t)us * 1000)
 			break;
 		m->tick++;
 		renew_set(m, set, w);

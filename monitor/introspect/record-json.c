@@ -3,7 +3,7 @@
  * record-json.c - a recording's FILE.json.  Registers are hexadecimal texts,
  * for a JSON number need not carry 64 bits.
  */
-#include "record-json.h"
+#include "introspect/record-json.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #ifndef VHSM_RECORD_JSON_H
 #define VHSM_RECORD_JSON_H
 
-#include "record.h"
+#include "introspect/record.h"
 
 /* The text, to be freed, or NULL without memory. */
 char *record_encode(const struct vhsm_recording *);

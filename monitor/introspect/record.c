@@ -4,7 +4,7 @@
  * the file is as long as the highest of them says, and takes as much room as
  * there are.
  */
-#include "record.h"
+#include "introspect/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "image-digest.h"
-#include "record-json.h"
+#include "common/file.h"
+#include "introspect/image-digest.h"
+#include "introspect/record-json.h"
 
 #define COPY_LEN	(256u << 10)
 

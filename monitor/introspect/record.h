@@ -17,8 +17,8 @@
 
 #include <stdbool.h>
 
-#include "guest-memory.h"
-#include "kernel.h"
+#include "introspect/guest-memory.h"
+#include "introspect/kernel.h"
 
 #define VHSM_RECORD_WHY_LEN	256u
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "reference-file.h"
+#include "introspect/reference-file.h"
 
 /* The segment that holds all of [va, va + len), or NULL. */
 static const struct vhsm_reference_segment *
@@ -150,7 +150,7 @@ static const char *layout_check(const struct vhsm_reference *reference)
 #define NESTED(type, name, path)
 #define OPTIONAL(type, member)
 #define SIZE(type) [VHSM_L_##type##__SIZE] = true,
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

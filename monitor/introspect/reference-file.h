@@ -12,8 +12,8 @@
 #ifndef VHSM_REFERENCE_FILE_H
 #define VHSM_REFERENCE_FILE_H
 
-#include "reference.h"
-#include "site.h"
+#include "introspect/reference.h"
+#include "introspect/site.h"
 
 #define REFERENCE_MAGIC		"VHSMREF"	/* with its NUL, 8 bytes */
 #define REFERENCE_VERSION	1u

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "reference-file.h"
+#include "introspect/reference-file.h"
 
 const uint8_t *vhsm_reference_image_sha256(const struct vhsm_reference *r)
 {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reference-file.h"
+#include "introspect/reference-file.h"
 
 static const char not_whole[] = "is damaged: a table lies outside the file";
 
@@ -23,7 +23,7 @@ uint64_t reference_layout_id(void)
 #define NESTED(type, name, path) #type "." #name "=" path ";"
 #define OPTIONAL(type, member) #type "." #member "?;"
 #define SIZE(type) #type ";"
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

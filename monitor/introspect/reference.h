@@ -108,7 +108,7 @@ enum vhsm_layout {
 #define NESTED(type, name, path) VHSM_L_##type##__##name,
 #define OPTIONAL(type, member) VHSM_L_##type##__##member,
 #define SIZE(type) VHSM_L_##type##__SIZE,
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

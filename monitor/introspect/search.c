@@ -11,7 +11,7 @@
  * so memory that changes cannot make a hit of what was not there; every offset
  * is judged once.
  */
-#include "search.h"
+#include "introspect/search.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fingerprint.h"
+#include "fingerprint/fingerprint.h"
 
 struct vhsm_search;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patch sites of a reference; the file was checked when it was opened. */
-#include "site.h"
+#include "introspect/site.h"
 
 #include <string.h>
 
-#include "reference-file.h"
+#include "introspect/reference-file.h"
 
 #define NEAR	8u			/* sites looked through */
 

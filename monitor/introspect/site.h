@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "reference.h"
+#include "introspect/reference.h"
 
 enum vhsm_site_kind {
 	VHSM_SITE_ALTERNATIVE = 1,	/* .altinstructions */

@@ -6,7 +6,7 @@
 #ifndef VHSM_BUILDER_INTERNAL_H
 #define VHSM_BUILDER_INTERNAL_H
 
-#include "builder.h"
+#include "kernel-image/builder.h"
 
 #define BUILDER_SEGMENTS_MAX	16u
 

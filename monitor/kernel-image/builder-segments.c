@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builder-internal.h"
-#include "image-internal.h"
-#include "reference-file.h"
+#include "introspect/reference-file.h"
+#include "kernel-image/builder-internal.h"
+#include "kernel-image/image-internal.h"
 
 static int compare(const void *a, const void *b)
 {

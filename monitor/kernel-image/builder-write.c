@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder-internal.h"
-#include "image-internal.h"
-#include "reference-file.h"
+#include "introspect/reference-file.h"
+#include "kernel-image/builder-internal.h"
+#include "kernel-image/image-internal.h"
 
 /* The symbols' tables, made for the file. */
 struct symbols {

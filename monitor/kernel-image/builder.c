@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builder-internal.h"
-#include "layout.h"
+#include "kernel-image/builder-internal.h"
+#include "kernel-image/layout.h"
 
 #define SITES_MAX		(1u << 20)
 #define VARIANTS_MAX		(4u << 20)

@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image.h"
-#include "reference.h"
-#include "site.h"
+#include "introspect/reference.h"
+#include "introspect/site.h"
+#include "kernel-image/image.h"
 
 #define VHSM_BUILDER_WHY_LEN 256u
 

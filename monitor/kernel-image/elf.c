@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 #define SECTIONS_MAX	4096u
 #define LOADS_MAX	64u

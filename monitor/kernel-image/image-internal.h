@@ -6,7 +6,7 @@
 #ifndef VHSM_IMAGE_INTERNAL_H
 #define VHSM_IMAGE_INTERNAL_H
 
-#include "image.h"
+#include "kernel-image/image.h"
 
 #define IMAGE_RELEASE_LEN 64u
 

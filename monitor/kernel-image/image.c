@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image-internal.h"
-#include "reference-file.h"
+#include "introspect/reference-file.h"
+#include "kernel-image/image-internal.h"
 
 static const char banner[] = "Linux version ";
 

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "reference.h"
+#include "introspect/reference.h"
 
 #define VHSM_IMAGE_WHY_LEN	200u
 #define VHSM_IMAGE_MAX_LEN	(512u << 20)	/* bytes, unpacked */

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 #define TOKENS		256u
 #define TOKEN_LEN_MAX	512u		/* bytes */

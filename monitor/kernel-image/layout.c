@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "image-internal.h"
-#include "layout.h"
+#include "kernel-image/image-internal.h"
+#include "kernel-image/layout.h"
 
 #define DEPTH_MAX 16u			/* structures within structures */
 
@@ -23,7 +23,7 @@ static const struct wanted wanted[VHSM_LAYOUT_COUNT] = {
 #define OPTIONAL(type, member) \
 	[VHSM_L_##type##__##member] = { #type, #member, false },
 #define SIZE(type) [VHSM_L_##type##__SIZE] = { #type, NULL, true },
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

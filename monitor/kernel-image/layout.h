@@ -6,7 +6,7 @@
 #ifndef VHSM_LAYOUT_H
 #define VHSM_LAYOUT_H
 
-#include "image.h"
+#include "kernel-image/image.h"
 
 /*
  * Fills member[VHSM_LAYOUT_COUNT].  0; -ENOENT when there is no BTF, or in it

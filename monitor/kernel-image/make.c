@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "builder.h"
+#include "kernel-image/builder.h"
 
 int vhsm_reference_make(const char *kernel, const char *path,
 			struct vhsm_builder_counts *counts, char *why)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module-elf.h"
+#include "kernel-image/module-elf.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 static int fail(char *why, int error, const char *what)
 {

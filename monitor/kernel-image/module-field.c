@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module-internal.h"
+#include "kernel-image/module-internal.h"
 
 #define KERNEL_HALF (1ull << 63)
 

@@ -14,8 +14,8 @@
 #ifndef VHSM_MODULE_INTERNAL_H
 #define VHSM_MODULE_INTERNAL_H
 
-#include "module-reference-file.h"
-#include "module.h"
+#include "introspect/module-reference-file.h"
+#include "kernel-image/module.h"
 
 /* Records of one length, one behind the other. */
 struct pool {

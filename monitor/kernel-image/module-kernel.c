@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module-internal.h"
+#include "kernel-image/module-internal.h"
 
 #define EXPORTS_MAX 262144u
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module-elf.h"
+#include "kernel-image/module-elf.h"
 
 #define PAGE		4096ull
 #define SIZE_MAX_CORE	(256ull << 20)	/* bytes */

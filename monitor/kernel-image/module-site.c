@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module-internal.h"
-#include "site.h"
+#include "introspect/site.h"
+#include "kernel-image/module-internal.h"
 
 #define CALL		0xe8u
 #define JMP		0xe9u

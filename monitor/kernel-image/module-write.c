@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "module-internal.h"
+#include "common/file.h"
+#include "kernel-image/module-internal.h"
 
 static uint64_t place(struct modules_table *t, const struct pool *p,
 		      uint64_t at)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module.h"
+#include "kernel-image/module.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "module-internal.h"
+#include "kernel-image/module-internal.h"
 
 #define FOLDERS_OPEN 16			/* at once, while one is walked */
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "module-elf.h"
-#include "reference.h"
+#include "introspect/reference.h"
+#include "kernel-image/module-elf.h"
 
 struct vhsm_modules_builder;
 

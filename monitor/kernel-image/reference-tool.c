@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "builder.h"
-#include "module.h"
+#include "kernel-image/builder.h"
+#include "kernel-image/module.h"
 
 static double seconds(void)
 {

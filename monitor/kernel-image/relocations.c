@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 static int64_t word_before(const struct vhsm_image *image, size_t end)
 {

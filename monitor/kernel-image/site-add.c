@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All patch sites of an image: what overlaps is put together. */
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * for.  A choice is made once for the whole place, as the kernel makes it once
  * for the whole machine, so no mixture that no machine has becomes legal.
  */
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #include <errno.h>
 #include <stdio.h>

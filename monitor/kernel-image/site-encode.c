@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel writes when it patches itself: bytes only. */
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #include <capstone/capstone.h>
 #include <string.h>

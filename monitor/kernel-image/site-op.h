@@ -16,9 +16,9 @@
 #ifndef VHSM_SITE_OP_H
 #define VHSM_SITE_OP_H
 
-#include "builder.h"
-#include "image.h"
-#include "site.h"
+#include "introspect/site.h"
+#include "kernel-image/builder.h"
+#include "kernel-image/image.h"
 
 #define VHSM_SITE_LEN_MAX 254u		/* bytes, of a cluster */
 #define VHSM_RETURN_THUNKS_MAX 8u

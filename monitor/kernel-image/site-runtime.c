@@ -7,7 +7,7 @@
  * Where a target is known to the running kernel only, the operand is left open
  * and the site's key says what decides; the check judges it.
  */
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the tables of what boot patches; see site-op.h. */
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 #define SYMBOLS_MAX	(4u << 20)
 

@@ -15,7 +15,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "image-internal.h"
+#include "kernel-image/image-internal.h"
 
 #define SETUP_SECTS		0x1f1u
 #define HEADER_MAGIC		0x202u

@@ -2,7 +2,7 @@
 /*
  * domain-name.c - asks libxl, which knows every domain by name.
  */
-#include "domain-name.h"
+#include "memsearch/domain-name.h"
 
 #include <errno.h>
 #include <libxl.h>

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain-name.h"
-#include "guest-memory.h"
-#include "report.h"
-#include "search.h"
+#include "introspect/guest-memory.h"
+#include "introspect/search.h"
+#include "memsearch/domain-name.h"
+#include "memsearch/report.h"
 
 enum exit_code {
 	EXIT_NONE_FOUND = 0,

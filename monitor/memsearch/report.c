@@ -3,7 +3,7 @@
  * report.c - collects hits and prints them: at most HITS_KEPT with their
  * addresses, all of them counted.
  */
-#include "report.h"
+#include "memsearch/report.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "fingerprint.h"
-#include "guest-memory.h"
+#include "fingerprint/fingerprint.h"
+#include "introspect/guest-memory.h"
 
 struct report;
 

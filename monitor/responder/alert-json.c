@@ -9,7 +9,8 @@
  */
 #include <config.h>
 
-#include "alert-json.h"
+#include "responder/alert-json.h"
+#include "common/hex.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,10 +42,10 @@ static int confidence_id(unsigned score)
 
 static json_t *hex(const uint8_t *bytes, size_t len)
 {
-	char text[2 * VHSM_EVIDENCE_MAX + 1] = "";
+	char text[2 * VHSM_EVIDENCE_MAX + 1];
 
-	for (size_t i = 0; i < len && i < VHSM_EVIDENCE_MAX; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	vhsm_hex_encode(bytes, len < VHSM_EVIDENCE_MAX ? len : VHSM_EVIDENCE_MAX,
+			text);
 	return json_string(text);
 }
 

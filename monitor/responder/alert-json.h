@@ -9,7 +9,7 @@
 #ifndef VHSM_ALERT_JSON_H
 #define VHSM_ALERT_JSON_H
 
-#include "alert.h"
+#include "responder/alert.h"
 
 /* activity_id of class 2004. */
 enum vhsm_activity {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "alert-sink.h"
+#include "responder/alert-sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "log.h"
+#include "common/file.h"
+#include "common/log.h"
 
 void vhsm_sink_syslog(const json_t *alert)
 {

@@ -8,7 +8,7 @@
  */
 #include <config.h>
 
-#include "alert.h"
+#include "responder/alert.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,10 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "alert-json.h"
-#include "alert-sink.h"
-#include "file.h"
-#include "log.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "responder/alert-json.h"
+#include "responder/alert-sink.h"
 
 #define LOADED_MAX	(VHSM_ALERTS_GUESTS * VHSM_ALERTS_GUEST_MAX + \
 			 VHSM_ALERTS_CLOSED)
@@ -54,14 +55,6 @@ static int fail(char *why, int error, const char *format, ...)
 	vsnprintf(why, VHSM_ALERT_WHY_LEN, format, ap);
 	va_end(ap);
 	return error;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void alert_path(const struct vhsm_alerts *alerts, const char *uid,
@@ -243,7 +236,7 @@ static int alert_save(struct vhsm_alerts *alerts, json_t *alert,
 	json_t *other;
 	int r;
 
-	if (vhsm_alert_set_activity(alert, activity, now_ms(),
+	if (vhsm_alert_set_activity(alert, activity, vhsm_wall_ms(),
 				    alerts->sequence + 1))
 		return fail(why, -ENOMEM, "out of memory");
 	alerts->sequence++;
@@ -340,12 +333,12 @@ int vhsm_alerts_hold(struct vhsm_alerts *alerts,
 	*is_new = !alert;
 	if (alert) {
 		snprintf(uid, VHSM_ALERT_UID_LEN, "%s", vhsm_alert_uid(alert));
-		return vhsm_alert_count(alert, now_ms()) ?
+		return vhsm_alert_count(alert, vhsm_wall_ms()) ?
 			fail(why, -ENOMEM, "out of memory") : 0;
 	}
 	if (uid_make(uid))
 		return fail(why, -EIO, "no random number to be had");
-	alert = vhsm_alert_encode(guest, policy, finding, uid, now_ms(),
+	alert = vhsm_alert_encode(guest, policy, finding, uid, vhsm_wall_ms(),
 				  swept_ms, clean_ms);
 	if (!alert || json_array_append_new(alerts->all, alert))
 		return fail(why, -ENOMEM, "out of memory");
@@ -358,7 +351,7 @@ static bool repeat_due(const json_t *alert)
 	json_int_t made = json_integer_value(json_object_get(
 		json_object_get(alert, "finding_info"), "created_time"));
 	uint64_t written = json_integer_value(json_object_get(alert, "time"));
-	uint64_t now = now_ms(), wait = REPEAT_MS;
+	uint64_t now = vhsm_wall_ms(), wait = REPEAT_MS;
 
 	if (made > 0 && (uint64_t)made < now &&
 	    (now - made) / REPEAT_SHARE > wait)
@@ -447,7 +440,7 @@ int vhsm_alerts_ack(struct vhsm_alerts *alerts, const char *uid,
 	if (!vhsm_alert_is_open(alert))
 		return fail(why, -EALREADY, "alert %s is closed", uid);
 	snprintf(what, sizeof(what), "acknowledged by uid %u", admin_uid);
-	if (vhsm_alert_add_step(alert, now_ms(), what, note) ||
+	if (vhsm_alert_add_step(alert, vhsm_wall_ms(), what, note) ||
 	    vhsm_alert_set_status(alert, VHSM_ALERT_IN_PROGRESS))
 		return fail(why, -ENOMEM, "out of memory");
 	return alert_save(alerts, alert, VHSM_ACTIVITY_UPDATE, why);
@@ -470,7 +463,7 @@ int vhsm_alerts_release(struct vhsm_alerts *alerts, const char *uuid,
 	json_array_foreach(open, i, alert) {
 		if (r)
 			break;
-		if (vhsm_alert_add_step(alert, now_ms(), what, reason) ||
+		if (vhsm_alert_add_step(alert, vhsm_wall_ms(), what, reason) ||
 		    vhsm_alert_set_status(alert, VHSM_ALERT_RESOLVED))
 			r = fail(why, -ENOMEM, "out of memory");
 		else

@@ -9,8 +9,8 @@
  * line is appended for every new alert and every change of one (activity_id 1
  * create, 2 update, 3 close).  metadata.sequence grows by one with each line.
  * The same finding of the same object, while its alert is open, is the same
- * alert, whose count grows; a line is written for that at most once a minute, and
- * the longer it stands the less often: an eighth of its age after the last.
+ * alert, whose count grows; a line is written for that at most once a minute,
+ * and the longer it stands the less often: an eighth of its age after the last.
  *
  * Open alerts of one guest are at most VHSM_ALERTS_GUEST_MAX: what is found
  * beyond is counted in the last.  Of closed ones the newest VHSM_ALERTS_CLOSED
@@ -25,8 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "finding.h"
-#include "policy.h"
+#include "findings/finding.h"
+#include "policy/policy.h"
 
 #define VHSM_ALERT_DIR		LOCALSTATEDIR "/lib/vhsm/alerts"
 #define VHSM_ALERT_FILE		LOCALSTATEDIR "/log/vhsm/alerts.jsonl"

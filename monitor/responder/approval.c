@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "responder.h"
+#include "responder/responder.h"
 
 static void stamp_take(struct vhsm_file_stamp *stamp, const char *dir,
 		       const char *name, const char *suffix)

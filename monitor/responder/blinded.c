@@ -3,8 +3,8 @@
  * blinded.c - a guest that its monitor cannot see, though the monitor does what
  * it can: its kernel is not found, a list loops, what is wrong changes all the
  * time, or its pages are where nobody looks.  Any of that is the guest's doing
- * and may be another's who has taken it.  It has no clean sweep and so no lease;
- * but not every policy demands one, and people should know.
+ * and may be another's who has taken it.  It has no clean sweep and so no
+ * lease; but not every policy demands one, and people should know.
  *
  * A sweep that showed it approved takes back one that did not, so a guest that
  * shows itself now and then is told of, too.
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "responder.h"
+#include "responder/responder.h"
 
 #define SCORE_MAX	10u		/* sweeps */
 #define BOOT_SCORE_MAX	300u		/* the same until it has a kernel: a

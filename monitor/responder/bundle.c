@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "evidence.h"
-#include "log.h"
-#include "responder.h"
+#include "common/log.h"
+#include "responder/evidence.h"
+#include "responder/responder.h"
 
 #define RECORDS		100		/* of the audit log */
 #define VAULT_MS	30000u

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "domains.h"
+#include "responder/domains.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
-#include "store.h"
+#include "common/log.h"
+#include "common/xenstore.h"
 
 #define DOMAINS_MAX	4096u		/* that we look at */
 
@@ -31,9 +31,9 @@ static bool domain_read(struct vhsm_domains *domains, uint32_t domid,
 	seen->domid = domid;
 	vhsm_store_path(path, VHSM_PATH_DOMAIN_VM, domid);
 	if (vhsm_store_read_text(&domains->store, path, vm, sizeof(vm)) ||
-	    strncmp(vm, "/vm/", 4) || vhsm_uuid_parse(vm + 4, uuid))
+	    strncmp(vm, "/vm/", 4) || uuid_parse(vm + 4, uuid))
 		return false;
-	vhsm_uuid_format(uuid, seen->uuid);
+	uuid_unparse_lower(uuid, seen->uuid);
 	vhsm_store_path(path, VHSM_PATH_DOMAIN_NAME, domid);
 	return !vhsm_store_read_text(&domains->store, path, seen->name,
 				     sizeof(seen->name));

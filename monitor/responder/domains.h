@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "uuid.h"
+#include <uuid/uuid.h>
 
 struct vhsm_domain_seen {
 	uint32_t domid;
-	char uuid[VHSM_UUID_TEXT];
+	char uuid[UUID_STR_LEN];
 	char name[80];			/* printable */
 };
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "evidence-private.h"
-#include "image-digest.h"
+#include "introspect/image-digest.h"
+#include "responder/evidence-private.h"
 
 #define REGISTERS	EVIDENCE_IMAGE ".json"
 

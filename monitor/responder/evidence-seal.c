@@ -2,7 +2,7 @@
 /*
  * evidence-seal.c - the signature of a bundle.
  */
-#include "evidence.h"
+#include "responder/evidence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "evidence-private.h"
-#include "file.h"
+#include "common/file.h"
+#include "responder/evidence-private.h"
 
 #define SUMS_MAX 65536u
 

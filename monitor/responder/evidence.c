@@ -2,7 +2,7 @@
 /*
  * evidence.c - what a bundle has: its folder, its files, their digests.
  */
-#include "evidence.h"
+#include "responder/evidence.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "evidence-private.h"
-#include "file.h"
+#include "common/file.h"
+#include "responder/evidence-private.h"
 
 #define READ_LEN 65536u
 

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define ALERTS_AT_ONCE	16u		/* new ones of a guest, then one in every */
 #define ALERTS_EVERY_MS	250u

@@ -16,9 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define VAULT_MS	30000u
 #define SET_LEN_MAX	(8 << 20)	/* far over VHSM_FINGERPRINTS_MAX */

@@ -3,7 +3,7 @@
 
 #include <xenctrl.h>
 
-#include "hypervisor.h"
+#include "responder/hypervisor.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "domain-frames.h"
-#include "domain-vcpus.h"
+#include "introspect/domain-frames.h"
+#include "introspect/domain-vcpus.h"
 
 #define SAVE_HELPER	"libxl-save-help"	/* comm has 15 characters */
 #define BITMAP_PAGE	4096u

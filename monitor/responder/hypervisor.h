@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define VHSM_HYPERVISOR_WHY_LEN VHSM_KERNEL_WHY_LEN
 

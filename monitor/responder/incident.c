@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "incident.h"
+#include "responder/incident.h"
 
 #include <errno.h>
 #include <stdio.h>

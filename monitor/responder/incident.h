@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "policy.h"
+#include "policy/policy.h"
 
 #define VHSM_INCIDENT_TRIES 3u		/* of a reaction that fails */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "job.h"
+#include "responder/job.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "file.h"
+#include "common/child.h"
+#include "common/file.h"
 
 #define ANSWER_MAX	(1 << 20)
 

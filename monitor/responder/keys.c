@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define BROKER_MS	5000u
 #define VAULT_MS	30000u
@@ -24,7 +25,7 @@
 
 struct asked {
 	struct vhsm_responder *responder;
-	char guest[VHSM_UUID_TEXT];
+	char guest[UUID_STR_LEN];
 	char uid[VHSM_ALERT_UID_LEN];
 	uint32_t reactions;
 	uint64_t since_ms;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "ladder.h"
+#include "responder/ladder.h"
 
 #include <stdio.h>
 

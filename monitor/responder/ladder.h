@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gate.h"
-#include "incident.h"
-#include "policy.h"
-#include "watch.h"
+#include "common/gate.h"
+#include "policy/policy.h"
+#include "responder/incident.h"
+#include "responder/watch.h"
 
 /*
  * The reactions to do now about findings of these checks (a set by number), of

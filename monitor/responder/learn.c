@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-#include "responder.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define WRITE_MS	300000u		/* the baseline's files are hashed */
 #define LEARNED_MAX	524288u		/* bytes of all frames */

@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define FRAMES_AT_ONCE	64u		/* then others have their turn */
 

@@ -17,11 +17,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "daemon.h"
-#include "log.h"
-#include "responder.h"
-#include "responder-check.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "responder/responder-check.h"
+#include "responder/responder.h"
 
 #define SWEEPER_MS	60000u
 #define NICENESS	(-10)

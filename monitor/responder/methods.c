@@ -23,10 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
-#include "rpc-alerts.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
+#include "responder/rpc-alerts.h"
 
 #define PAGE_GUESTS	32u
 

@@ -2,17 +2,18 @@
 /*
  * notify.c - a policy's sinks, told of new alerts: once it is known what was
  * done about them, and a few at a time, since each may be a process that lives
- * as long as VHSM_ALERT_COMMAND_S, and a monitor in an attacker's hands can find
- * as much as it likes.
+ * as long as VHSM_ALERT_COMMAND_S, and a monitor in an attacker's hands can
+ * find as much as it likes.
  */
 #include <config.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define AT_ONCE		4u		/* then one in every... */
 #define EVERY_MS	1000u

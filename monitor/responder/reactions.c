@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <uuid/uuid.h>
 
-#include "log.h"
-#include "responder.h"
-#include "utf8.h"
-#include "uuid.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "responder/responder.h"
 
 #define BIT(reaction)	(1u << (reaction))
 #define GATE		(BIT(VHSM_REACT_THROTTLE) | BIT(VHSM_REACT_VERIFY_ONLY) \
@@ -34,7 +35,7 @@ void vhsm_incident_open(struct vhsm_watched *w, const char *uid,
 	snprintf(incident->reason, sizeof(incident->reason), "%s", reason);
 	snprintf(incident->uid, sizeof(incident->uid), "%s", uid);
 	if (!uid[0] && getrandom(random, sizeof(random), 0) > 0)
-		vhsm_uuid_format(random, incident->uid);
+		uuid_unparse_lower(random, incident->uid);
 	w->bundled = false;
 	vhsm_keys_untold(w);
 }

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-#include "responder.h"
-#include "utf8.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "responder/responder.h"
 
 #define BIT(reaction)	(1u << (reaction))
 #define ACT_MS		60000u

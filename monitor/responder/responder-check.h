@@ -8,7 +8,7 @@
 #ifndef VHSM_RESPONDER_CHECK_H
 #define VHSM_RESPONDER_CHECK_H
 
-#include "responder-conf.h"
+#include "responder/responder-conf.h"
 
 /* What the file cannot say about this machine: 0, or -ENOENT, having told on
  * standard error what is missing and what to do. */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "responder-conf.h"
+#include "responder/responder-conf.h"
 
 #include <confuse.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "alert.h"
-#include "baseline.h"
-#include "conf-file.h"
-#include "evidence.h"
+#include "baseline/baseline.h"
+#include "common/conf-file.h"
+#include "responder/alert.h"
+#include "responder/evidence.h"
 
 static const struct range {
 	const char *name;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vhsmd-conf.h"
+#include "common/vhsmd-conf.h"
 
 #define VHSM_RESPONDER_CONF SYSCONFDIR "/vhsm/responder.conf"
 

@@ -28,21 +28,21 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "alert.h"
-#include "baseline.h"
-#include "channel.h"
-#include "domains.h"
-#include "hypervisor.h"
-#include "incident.h"
-#include "job.h"
-#include "ladder.h"
-#include "log.h"
-#include "messages.h"
-#include "policy.h"
-#include "responder-conf.h"
-#include "rpc.h"
-#include "rpc-async.h"
-#include "watch.h"
+#include "baseline/baseline.h"
+#include "channel/channel.h"
+#include "channel/messages.h"
+#include "common/log.h"
+#include "common/rpc-async.h"
+#include "common/rpc.h"
+#include "policy/policy.h"
+#include "responder/alert.h"
+#include "responder/domains.h"
+#include "responder/hypervisor.h"
+#include "responder/incident.h"
+#include "responder/job.h"
+#include "responder/ladder.h"
+#include "responder/responder-conf.h"
+#include "responder/watch.h"
 
 #define VHSM_MONITOR_PREFIX	"vhsm-monitor-"
 #define VHSM_MONITOR_NAME_LEN	(sizeof(VHSM_MONITOR_PREFIX) + 80)
@@ -231,7 +231,6 @@ void vhsm_watched_step(struct vhsm_watched *, enum vhsm_watch_happened,
 		       bool ok);
 void vhsm_watched_problem(struct vhsm_watched *, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-uint64_t vhsm_wall_ms(void);
 /* What vhsm_fingerprints_start was asked for is there; or why not. */
 void vhsm_watched_start(struct vhsm_watched *, const char *why);
 

@@ -3,9 +3,9 @@
  * roster.c - which guests are watched: those whose configuration says
  * monitor=POLICY, and those an admin said.
  *
- * A record outlives its domain while an incident is open, for a reboot
- * releases nothing, and while an admin's policy is set for it.  An admin's end of
- * a watch is for the domain that runs, also over a restart of the responder.
+ * A record outlives its domain while an incident is open, for a reboot releases
+ * nothing, and while an admin's policy is set for it.  An admin's end of a
+ * watch is for the domain that runs, also over a restart of the responder.
  */
 #include <config.h>
 
@@ -13,13 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
-#include "utf8.h"
-#include "uuid.h"
-#include "xlcfg.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "common/xlcfg.h"
+#include "responder/responder.h"
 
 struct vhsm_watched *vhsm_watched_find(struct vhsm_responder *r,
 				       const char *uuid)
@@ -63,13 +64,13 @@ struct vhsm_watched *vhsm_watched_resolve(struct vhsm_responder *r,
 					  const char *who)
 {
 	struct vhsm_watched *w;
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 	const char *meant = NULL;
 	uint8_t uuid[16];
 
 	errno = ENOENT;
-	if (!vhsm_uuid_parse(who, uuid)) {
-		vhsm_uuid_format(uuid, text);
+	if (!uuid_parse(who, uuid)) {
+		uuid_unparse_lower(uuid, text);
 		return vhsm_watched_find(r, text);
 	}
 	/* One that is gone may have been called so, and one that runs and is
@@ -98,7 +99,7 @@ static void policy_name_find(struct vhsm_responder *r,
 
 	name[0] = '\0';
 	*mixed = false;
-	if (vhsm_uuid_parse(seen->uuid, uuid) ||
+	if (uuid_parse(seen->uuid, uuid) ||
 	    vhsm_xlcfg_find(conf->config_dirs, conf->config_dir_count, uuid,
 			    seen->name, &cfg))
 		return;
@@ -339,13 +340,13 @@ void vhsm_roster_changed(const struct vhsm_domain_seen *list, unsigned count,
 static const struct vhsm_domain_seen *running_find(
 	const struct vhsm_responder *r, const char *who)
 {
-	char text[VHSM_UUID_TEXT];
+	char text[UUID_STR_LEN];
 	const char *meant = NULL;
 	uint8_t uuid[16];
 	int ret = 0;
 
-	if (!vhsm_uuid_parse(who, uuid)) {
-		vhsm_uuid_format(uuid, text);
+	if (!uuid_parse(who, uuid)) {
+		uuid_unparse_lower(uuid, text);
 		meant = text;
 	} else {
 		ret = meant_running(r, who, &meant);

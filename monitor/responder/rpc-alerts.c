@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "rpc-alerts.h"
+#include "responder/rpc-alerts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alert-json.h"
-#include "evidence.h"
+#include "responder/alert-json.h"
+#include "responder/evidence.h"
 
 #define PAGE 8u				/* alerts of one answer, at most */
 #define NOTE_MAX 400u

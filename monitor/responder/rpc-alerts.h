@@ -17,8 +17,8 @@
 
 #include <stdbool.h>
 
-#include "alert.h"
-#include "rpc.h"
+#include "common/rpc.h"
+#include "responder/alert.h"
 
 /* What they answer from, all of it the caller's. */
 struct vhsm_rpc_alerts {

@@ -12,8 +12,8 @@
  *     | '-- RETRY_S ----'
  *     '---- the guest came as another domain (vhsm_incident_follow)
  *
- * What failed VHSM_INCIDENT_TRIES times is given up, until an admin orders it or
- * the guest comes as another domain.
+ * What failed VHSM_INCIDENT_TRIES times is given up, until an admin orders it
+ * or the guest comes as another domain.
  */
 #include <config.h>
 
@@ -21,9 +21,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define BIT(reaction)	(1u << (reaction))
 #define ACT_MS		60000u

@@ -20,11 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
-#include "file.h"
-#include "log.h"
-#include "responder.h"
-#include "uuid.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define BOOT_ID_FILE	"/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_LEN	37u
@@ -125,12 +125,12 @@ static int guest_load(struct vhsm_responder *r, const json_t *json,
 	if (json_unpack((json_t *)json, "{s:s,s:s,s:s,s:b,s?I,s:o}", "uuid",
 			&uuid, "name", &name, "policy", &policy_name,
 			"by_admin", &by_admin, "stopped_domid", &stopped,
-			"incident", &was) || vhsm_uuid_parse(uuid, bytes) ||
+			"incident", &was) || uuid_parse(uuid, bytes) ||
 	    stopped < 0 || stopped > UINT16_MAX)
 		return -EINVAL;
 	if (!json_is_null(was) && vhsm_incident_decode(&incident, was))
 		return -EINVAL;
-	vhsm_uuid_format(bytes, domain.uuid);
+	uuid_unparse_lower(bytes, domain.uuid);
 	snprintf(domain.name, sizeof(domain.name), "%s", name);
 	if (vhsm_policy_read(&policy, r->conf.vhsmd.policy_dir, policy_name,
 			     why)) {

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "responder/responder.h"
 
 #define CHUNK_FRAMES	32768u		/* of the dirty log, in a frame */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "watch.h"
+#include "responder/watch.h"
 
 #include <stddef.h>
 

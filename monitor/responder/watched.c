@@ -13,10 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "log.h"
-#include "responder.h"
-#include "utf8.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "responder/responder.h"
 
 #define MEASURE_MS	300000u		/* limits of the acts */
 #define MATCH_MS	300000u
@@ -25,14 +26,6 @@
 #define STOP_RETRY_S	2
 #define VAULT_RETRY_S	2
 #define VAULT_TRIES	5u
-
-uint64_t vhsm_wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void vhsm_watched_problem(struct vhsm_watched *w, const char *format, ...)
 {

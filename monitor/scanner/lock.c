@@ -8,7 +8,7 @@
  */
 #include <config.h>
 
-#include "lock.h"
+#include "scanner/lock.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -23,8 +23,8 @@
 #include <xen/sys/evtchn.h>
 #include <xen/sys/privcmd.h>
 
-#include "log.h"
-#include "sandbox.h"
+#include "common/log.h"
+#include "common/sandbox.h"
 
 #define WHY_LEN 200
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lock.h"
-#include "log.h"
-#include "session.h"
+#include "common/log.h"
+#include "scanner/lock.h"
+#include "scanner/scan-session.h"
 
 #define CONFIRM_MS	20u
 #define BOOT_MS		180000u

@@ -4,7 +4,7 @@
  * of malloc in a file DIR/PID, DIR being $VHSM_BENCH_COUNT, mapped before they
  * give up any right.  Nothing else changes.
  */
-#include "config.h"
+#include <config.h>
 
 #include <fcntl.h>
 #include <stdint.h>

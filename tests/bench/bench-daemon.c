@@ -3,9 +3,9 @@
  * bench-daemon.c - the product as installed, but from the build tree and in a
  * temporary directory: vhsmd --config FILE, keys made with vhsmctl.
  */
-#include "config.h"
+#include <config.h>
 
-#include "bench.h"
+#include "bench/harness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rpc.h"
+#include "common/rpc.h"
 
 #define UUID "5eed5eed-0000-4000-8000-00000000be0c"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "bench.h"
+#include "bench/harness.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

@@ -3,14 +3,14 @@
  * bench-product.c - the guest's side as a program would write it: libvhsm's
  * batch interface, data in slice buffers, as many outstanding as the depth.
  */
-#include "config.h"
+#include <config.h>
 
-#include "bench.h"
+#include "bench/harness.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "vhsm.h"
+#include "vhsm/vhsm.h"
 
 struct bench_product {
 	struct vhsm *h;

@@ -3,9 +3,9 @@
  * bench-ring.c - the floor: the same ring.h, slots and eventfds between two
  * processes that spin for 50 us before they sleep, and nothing else.
  */
-#include "config.h"
+#include <config.h>
 
-#include "bench.h"
+#include "bench/harness.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench-monitor.h"
-#include "bench.h"
-#include "builder.h"
-#include "record.h"
-#include "run.h"
+#include "bench/bench-monitor.h"
+#include "bench/harness.h"
+#include "checks/run.h"
+#include "introspect/record.h"
+#include "kernel-image/builder.h"
 
 #define ROUNDS_MAX	64u
 

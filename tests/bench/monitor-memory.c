@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bench-monitor.h"
-#include "bench.h"
-#include "guest-memory-backend.h"
-#include "page-hash.h"
+#include "bench/bench-monitor.h"
+#include "bench/harness.h"
+#include "introspect/guest-memory-backend.h"
+#include "introspect/page-hash.h"
 
 #define MIB		(UINT64_C(1) << 20)
 #define ROUNDS_MAX	64u

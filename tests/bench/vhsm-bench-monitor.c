@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench-monitor.h"
-#include "bench.h"
+#include "bench/bench-monitor.h"
+#include "bench/harness.h"
 
 static const char usage[] =
 "Usage: vhsm-bench-monitor [--quick] [--rounds N] [--json]\n"

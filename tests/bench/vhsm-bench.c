@@ -3,9 +3,9 @@
  * vhsm-bench - how fast the product is; see bench.h for what is compared.
  * Run by "make bench" in the build directory.
  */
-#include "config.h"
+#include <config.h>
 
-#include "bench.h"
+#include "bench/harness.h"
 
 #include <getopt.h>
 #include <jansson.h>

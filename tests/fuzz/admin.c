@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest.h"
-#include "rpc.h"
-#include "vault-child.h"
-#include "xen.h"
+#include "broker/guest.h"
+#include "broker/vault-child.h"
+#include "broker/xen.h"
+#include "common/rpc.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define GUEST		"7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01"
@@ -97,7 +97,7 @@ static struct vhsm_rpc_server *server_new(void)
 
 	broker.base = event_base_new();
 	MUST(broker.base && !vhsm_guests_new(&broker) &&
-	     !vhsm_uuid_parse(GUEST, identity.uuid));
+	     !uuid_parse(GUEST, identity.uuid));
 	guest = vhsm_guest_join(&broker, &identity, true);
 	MUST(guest);
 	return vhsm_rpc_server_new(broker.base, -1, handler, NULL);

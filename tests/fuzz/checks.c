@@ -19,11 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest-memory-backend.h"
-#include "made-guest.h"
-#include "messages.h"
-#include "reference-file.h"
-#include "run.h"
+#include "channel/messages.h"
+#include "checks/run.h"
+#include "fuzz/made-guest.h"
+#include "introspect/guest-memory-backend.h"
+#include "introspect/reference-file.h"
 
 #define PAGES_MAX	8000000u	/* looked at in one sweep */
 #define SWEEPS_MAX	4u

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "container.h"
+#include "cli/container.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define OUT_MAX	(1u << 16)

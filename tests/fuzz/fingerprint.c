@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "search.h"
+#include "introspect/search.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-input.h"
+#include "transport/guest-input.h"
 
 #define POOL_PAGES_MAX	20u
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handshake.h"
+#include "broker/handshake.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 

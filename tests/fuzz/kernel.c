@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-memory-backend.h"
-#include "kernel.h"
+#include "introspect/guest-memory-backend.h"
+#include "introspect/kernel.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 

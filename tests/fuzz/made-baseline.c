@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fingerprint.h"
-#include "made-guest.h"
-#include "module-reference-file.h"
+#include "fingerprint/fingerprint.h"
+#include "fuzz/made-guest.h"
+#include "introspect/module-reference-file.h"
 
 #define TEXT_LEN	0x800u
 #define FIELDS		8u

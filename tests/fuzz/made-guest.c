@@ -3,13 +3,13 @@
  * made-guest.c - a made-up guest's memory: page tables, the image, processes,
  * modules, tracers and probes, as a sound kernel has them.
  */
-#include "made-guest.h"
+#include "fuzz/made-guest.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "gates.h"
-#include "module-text.h"
+#include "checks/gates.h"
+#include "checks/module-text.h"
 
 #define P		UINT64_C(1)	/* present */
 #define W		UINT64_C(2)	/* writable, for users */

@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "kernel.h"
-#include "site.h"
+#include "introspect/kernel.h"
+#include "introspect/site.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "made-guest.h"
-#include "reference-file.h"
+#include "fuzz/made-guest.h"
+#include "introspect/reference-file.h"
 
 #define FILE_LEN	(64u << 10)
 #define SYMBOLS_MAX	128u
@@ -224,7 +224,7 @@ static const struct { const char *type, *member; } entries[] = {
 #define NESTED(type, name, path) { #type, #name },
 #define OPTIONAL(type, member) { #type, #member },
 #define SIZE(type) { #type, NULL },
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

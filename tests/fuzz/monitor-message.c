@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "messages.h"
+#include "channel/messages.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "reference-file.h"
+#include "introspect/reference-file.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define LEN_MAX	65536u

@@ -29,8 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "responder.h"
+#include "common/child.h"
+#include "responder/responder.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define LINES_MAX	64
@@ -199,7 +199,7 @@ int vhsm_baseline_find(const char *base, const char *uuid,
 	(void)base;
 	(void)boot;
 	(void)why;
-	MUST(strlen(uuid) == VHSM_UUID_TEXT - 1);
+	MUST(strlen(uuid) == UUID_STR_LEN - 1);
 	snprintf(name, VHSM_BASELINE_NAME_MAX, "web-6.1");
 	snprintf(digest, VHSM_BASELINE_DIGEST_LEN, "d1");
 	return 0;
@@ -463,7 +463,7 @@ static void check(void)
 	LIST_FOREACH(w, &r.guests, link) {
 		count++;
 		json = vhsm_watched_json(w);
-		MUST(json && strlen(w->domain.uuid) == VHSM_UUID_TEXT - 1);
+		MUST(json && strlen(w->domain.uuid) == UUID_STR_LEN - 1);
 		json_decref(json);
 		MUST(!w->incident.open || w->incident.uid[0]);
 	}

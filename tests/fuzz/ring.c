@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine.h"
-#include "request.h"
+#include "engine/engine.h"
+#include "engine/request.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define POOL_LEN	(16 * VHSM_PAGE_SIZE)

@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "ops.h"
-#include "seal.h"
-#include "vault.h"
+#include "common/log.h"
+#include "ops/ops.h"
+#include "vault/seal.h"
+#include "vault/vault.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define GENERATION	20000u

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "xlcfg.h"
+#include "common/log.h"
+#include "common/xlcfg.h"
 
 #define MUST(condition)	do { if (!(condition)) abort(); } while (0)
 #define TEXT_MAX	4096

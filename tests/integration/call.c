@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "rpc.h"
+#include "common/rpc.h"
 
 static unsigned long long now_ns(void)
 {

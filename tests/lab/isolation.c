@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vhsm-uapi.h"
+#include "kernel/vhsm-uapi.h"
 
 #define DEVICE		"/dev/vhsm0"
 #define SLICE_LEN	65536u

@@ -32,7 +32,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "evil/evil-monitor.h"
+#include "lab/evil/evil-monitor.h"
 
 #define FRAME	0x1000u			/* every guest has it */
 

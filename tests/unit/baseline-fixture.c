@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* baseline-fixture.c - a store with a baseline, and what is done with it. */
-#include "baseline-fixture.h"
+#include "unit/baseline-fixture.h"
 
 #include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "common/file.h"
+#include "common/hex.h"
 
 char dir[] = "/tmp/baseline.XXXXXX";
 char why[VHSM_BASELINE_WHY_LEN];
@@ -36,7 +37,7 @@ static json_t *hash_of(const char *a, const char *b)
 
 	path_of(path, a, b);
 	ck_assert_msg(baseline_hash_file(path, digest, why) == 0, "%s", why);
-	baseline_hex(digest, hex);
+	vhsm_hex_encode(digest, 32, hex);
 	return json_string(hex);
 }
 
@@ -66,8 +67,8 @@ void make(const char *as)
 	put(as, BASELINE_REFERENCE, "a reference");
 	put(as, BASELINE_MODULES, "some modules");
 	put(as, BASELINE_RULES, "rule a { condition: false }");
-	baseline_hex(boot.kernel, kernel);
-	baseline_hex(boot.ramdisk, ramdisk);
+	vhsm_hex_encode(boot.kernel, 32, kernel);
+	vhsm_hex_encode(boot.ramdisk, 32, ramdisk);
 	json = json_pack("{s:s,s:i,s:s,s:s,s:{s:s,s:s?,s:s},s:s,s:[{s:s,s:s}],"
 			 "s:{s:o,s:o,s:o},s:{},s:n}",
 			 "format", "vhsm-baseline", "version", 1, "name", as,

@@ -9,7 +9,7 @@
 #include <check.h>
 #include <limits.h>
 
-#include "baseline-internal.h"
+#include "baseline/baseline-internal.h"
 
 #define UUID	"4f2e9a60-6a35-4d0e-9c0d-0123456789ab"
 #define OTHER	"4f2e9a60-6a35-4d0e-9c0d-0123456789ac"

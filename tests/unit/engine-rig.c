@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config.h"
+#include <config.h>
 
-#include "engine-rig.h"
+#include "unit/engine-rig.h"
 
 #include <check.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ops.h"
+#include "ops/ops.h"
 
 const char *const rig_names[RIG_KEYS] = {
 	"aes", "hmac", "p256", "ed25519", "rsa", "p384"

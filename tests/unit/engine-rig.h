@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "gate.h"
-#include "protocol.h"
+#include "common/gate.h"
+#include "common/protocol.h"
 #include "vhsmif.h"
 
 struct rig_queue {

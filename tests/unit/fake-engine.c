@@ -2,7 +2,7 @@
 /*
  * fake-engine.c - the fake backend of fake-engine.h.
  */
-#include "fake-engine.h"
+#include "unit/fake-engine.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fake-memory.h"
+#include "unit/fake-memory.h"
 
 #include <check.h>
 #include <stdlib.h>

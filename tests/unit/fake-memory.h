@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest-memory-backend.h"
+#include "introspect/guest-memory-backend.h"
 
 /* Every frame but some is there, and says its own number in its first word. */
 struct fake {

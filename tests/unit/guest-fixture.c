@@ -2,7 +2,7 @@
 /*
  * guest-fixture.c - memory and page tables of a made-up guest.
  */
-#include "guest-fixture.h"
+#include "unit/guest-fixture.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-memory-backend.h"
+#include "introspect/guest-memory-backend.h"
 
 #define PRESENT		UINT64_C(0x001)
 #define WRITE		UINT64_C(0x002)

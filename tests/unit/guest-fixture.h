@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "introspect/kernel.h"
 
 #define GUEST_PAGE	UINT64_C(0x1000)
 #define GUEST_LARGE	UINT64_C(0x200000)

@@ -6,7 +6,7 @@
  * (arch/x86/boot/compressed/misc.c: handle_relocations), not by the code under
  * test, so that a mistake there is not made twice.
  */
-#include "guest-fixture.h"
+#include "unit/guest-fixture.h"
 
 #include <check.h>
 #include <elf.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder.h"
+#include "kernel-image/builder.h"
 
 #define MADE	"tests/unit/kernel.reference"	/* by introspect.am */
 

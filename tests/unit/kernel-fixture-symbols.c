@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel-fixture-symbols.h"
+#include "unit/kernel-fixture-symbols.h"
 
 #define NAME_MAX_LEN	256u
 #define COUNT_MAX	(FIXTURE_FILLERS + 64u)

@@ -6,7 +6,7 @@
 #ifndef KERNEL_FIXTURE_SYMBOLS_H
 #define KERNEL_FIXTURE_SYMBOLS_H
 
-#include "kernel-fixture.h"
+#include "unit/kernel-fixture.h"
 
 /* Writes the tables to at, which is at a multiple of 8; nothing for images
  * without. */

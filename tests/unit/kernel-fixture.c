@@ -9,8 +9,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "kernel-fixture.h"
-#include "kernel-fixture-symbols.h"
+#include "unit/kernel-fixture-symbols.h"
+#include "unit/kernel-fixture.h"
 
 #define FILE_LEN_MAX	(1u << 20)
 #define TEXT_AT		0x1000u
@@ -34,7 +34,7 @@ static const struct {
 #define NESTED(type, name, path)
 #define OPTIONAL(type, member)
 #define SIZE(type) { #type, NULL },
-#include "layout.def"
+#include "introspect/layout.def"
 #undef MEMBER
 #undef NESTED
 #undef OPTIONAL

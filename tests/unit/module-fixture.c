@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "module-fixture.h"
+#include "unit/module-fixture.h"
 
 #include <check.h>
 #include <glob.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module-text.h"
-#include "module.h"
+#include "checks/module-text.h"
+#include "kernel-image/module.h"
 
 const char *module_fixture_file(void)
 {

@@ -6,8 +6,8 @@
 #ifndef MODULE_FIXTURE_H
 #define MODULE_FIXTURE_H
 
-#include "module-reference.h"
-#include "table-fixture.h"
+#include "introspect/module-reference.h"
+#include "unit/table-fixture.h"
 
 #define MODULE_NAME	"xen_netfront"
 #define MODULE_BASE	UINT64_C(0xffffffffe0000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "ops-fixture.h"
+#include "unit/ops-fixture.h"
 
 #include <stdlib.h>
 

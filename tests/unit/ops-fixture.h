@@ -9,7 +9,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "ops.h"
+#include "ops/ops.h"
 
 struct key {
 	const struct vhsm_family *family;

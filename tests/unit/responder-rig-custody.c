@@ -2,7 +2,7 @@
 /* responder-rig-custody.c - the rig's broker and its vault. */
 #include <config.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 #include <unistd.h>
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "log.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "common/log.h"
 
 char dir[64];
 struct vhsm_responder r;

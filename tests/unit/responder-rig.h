@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
-#include "responder.h"
+#include "common/child.h"
+#include "common/clock.h"
+#include "responder/responder.h"
 
 #define UUID "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b01"	/* web */
 #define OTHER "7a5f3c1e-0b7e-4d43-9c54-6a1d0f2e8b02"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runner-fixture.h"
+#include "unit/runner-fixture.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest-memory.h"
-#include "run.h"
+#include "checks/run.h"
+#include "introspect/guest-memory.h"
 
 /* What the made-up checks do, set by each test.  All is 0 before it, but until
  * has no bound. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "scanner-rig.h"
+#include "unit/scanner-rig.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
-#include "guest-fixture.h"
-#include "messages.h"
+#include "channel/channel.h"
+#include "channel/messages.h"
+#include "unit/guest-fixture.h"
 
 #define GUEST_LEN	(UINT64_C(128) << 20)
 #define SLIDE		UINT64_C(0x4000000)

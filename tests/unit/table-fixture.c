@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "table-fixture.h"
+#include "unit/table-fixture.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gates.h"
+#include "checks/gates.h"
 
 #define MEMORY (UINT64_C(160) << 20)
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table-fixture.h - a made-up guest whose kernel is healthy as far as the checks
- * of tables, modules and page tables look; and what they find in it.
+ * table-fixture.h - a made-up guest whose kernel is healthy as far as the
+ * checks of tables, modules and page tables look; and what they find in it.
  */
 #ifndef TABLE_FIXTURE_H
 #define TABLE_FIXTURE_H
 
-#include "checks.h"
-#include "guest-fixture.h"
+#include "checks/checks.h"
+#include "unit/guest-fixture.h"
 
 #define TABLE_FINDINGS 96u
 

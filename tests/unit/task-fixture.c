@@ -2,7 +2,7 @@
 /*
  * task-fixture.c - tasks made up, by the layouts of the real kernel.
  */
-#include "task-fixture.h"
+#include "unit/task-fixture.h"
 
 #include <check.h>
 #include <string.h>

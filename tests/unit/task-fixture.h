@@ -6,8 +6,8 @@
 #ifndef TASK_FIXTURE_H
 #define TASK_FIXTURE_H
 
-#include "guest-fixture.h"
-#include "run.h"
+#include "checks/run.h"
+#include "unit/guest-fixture.h"
 
 #define TASK_FIXTURE_MEMORY	(UINT64_C(128) << 20)
 #define TASK_FIXTURE_KERNEL	(UINT64_C(16) << 20)	/* physical */

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "guest-fixture.h"
+#include "unit/guest-fixture.h"
 
 #define MEMORY	(UINT64_C(16) << 20)
 #define LOOP	UINT64_C(0x107)		/* present, writable, user */

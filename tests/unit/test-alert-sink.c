@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alert.h"
-#include "alert-sink.h"
+#include "responder/alert-sink.h"
+#include "responder/alert.h"
 
 /* As syslog.h has them, whose inline functions must not be here. */
 #define AUTHPRIV	(10 << 3)

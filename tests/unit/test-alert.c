@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "alert.h"
+#include "responder/alert.h"
 
 static char dir[] = "/tmp/test-alert.XXXXXX";
 static char store[PATH_MAX], log_path[PATH_MAX], why[VHSM_ALERT_WHY_LEN];

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "baseline-fixture.h"
+#include "unit/baseline-fixture.h"
 
 START_TEST(nothing_is_approved_by_itself)
 {

@@ -12,11 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "baseline-internal.h"
-#include "file.h"
-#include "kernel-fixture.h"
-#include "make.h"
-#include "reference.h"
+#include "baseline/baseline-internal.h"
+#include "baseline/make.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "introspect/reference.h"
+#include "unit/kernel-fixture.h"
 
 static char dir[] = "/tmp/baseline-make.XXXXXX";
 static char store[64], kernel[64], ramdisk[64], rules[64];
@@ -184,10 +185,10 @@ START_TEST(a_boot_loader_is_measured_and_the_kernel_in_it_understood)
 	is = json_object_get(manifest, "boot");
 	ck_assert_int_eq(vhsm_boot_measure(&boot, loader, ramdisk, "quiet",
 					   why), 0);
-	baseline_hex(boot.kernel, hex);
+	vhsm_hex_encode(boot.kernel, 32, hex);
 	ck_assert_str_eq(json_string_value(json_object_get(is, "kernel")), hex);
 	ck_assert_int_eq(baseline_hash_file(kernel, of_kernel, why), 0);
-	baseline_hex(of_kernel, hex);
+	vhsm_hex_encode(of_kernel, 32, hex);
 	ck_assert_str_eq(json_string_value(json_object_get(is, "starts")), hex);
 	ck_assert_str_eq(json_string_value(json_object_get(manifest,
 							   "release")),

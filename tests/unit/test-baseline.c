@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "baseline-fixture.h"
+#include "unit/baseline-fixture.h"
 
 START_TEST(an_approved_boot_matches)
 {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fingerprint.h"
-#include "messages.h"
+#include "channel/messages.h"
+#include "fingerprint/fingerprint.h"
 
 static char why[VHSM_MESSAGE_WHY_LEN];
 

@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "messages.h"
+#include "channel/channel.h"
+#include "channel/messages.h"
 
 static struct vhsm_channel *monitor, *responder;
 static int raw = -1;			/* the other end, without a channel */

@@ -3,7 +3,7 @@
  * test-cli-container.c - the format of encrypted files: what was written is
  * read again, and whatever was done to it in between is noticed.
  */
-#include "container.h"
+#include "cli/container.h"
 
 #include <check.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "task-fixture.h"
+#include "checks/checks.h"
+#include "unit/task-fixture.h"
 
 #define SKIP		77
 #define USER		1000u

@@ -13,8 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "log.h"
+#include "common/daemon.h"
+#include "common/log.h"
 
 static char dir[] = "/tmp/vhsm-daemon-XXXXXX";
 static char run_dir[sizeof(dir) + 8];

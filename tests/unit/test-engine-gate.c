@@ -3,7 +3,7 @@
  * The engine as it runs, and its gate: what the test shuts in mid-load stays
  * shut for every path a request takes.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine-rig.h"
-#include "ops.h"
+#include "ops/ops.h"
+#include "unit/engine-rig.h"
 
 static struct rig rig;
 

@@ -4,7 +4,7 @@
  * rates, and results whose gate shuts between their making and their
  * publication.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <errno.h>
@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "call.h"
-#include "crypto-memory.h"
-#include "guard.h"
-#include "keys.h"
+#include "common/crypto-memory.h"
+#include "engine/call.h"
+#include "engine/guard.h"
+#include "engine/keys.h"
 
 #define SECOND UINT64_C(1000000000)
 

@@ -3,7 +3,7 @@
  * The engine as it runs, when others do what they should not: keys taken away
  * in mid-load, guests that lie, siblings that end.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <fcntl.h>
@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine-rig.h"
-#include "ops.h"
+#include "ops/ops.h"
+#include "unit/engine-rig.h"
 
 static struct rig rig;
 

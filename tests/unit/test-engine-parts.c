@@ -3,7 +3,7 @@
  * Parts of the engine by themselves: when polling pays, epochs, and that a use
  * of a key allocates nothing once its context is there.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <malloc.h>
@@ -13,12 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "call.h"
-#include "crypto-memory.h"
-#include "epoch.h"
-#include "keys.h"
-#include "refusals.h"
-#include "spin.h"
+#include "common/crypto-memory.h"
+#include "engine/call.h"
+#include "engine/epoch.h"
+#include "engine/keys.h"
+#include "engine/refusals.h"
+#include "engine/spin.h"
 
 /* --------------------------------------------------------------- spin */
 

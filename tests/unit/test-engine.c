@@ -3,7 +3,7 @@
  * The engine as it runs: a process of its own, with a broker, a vault and a
  * guest made here.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <signal.h>
@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine-rig.h"
-#include "ops.h"
+#include "ops/ops.h"
+#include "unit/engine-rig.h"
 
 static struct rig rig;
 

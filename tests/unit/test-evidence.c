@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "evidence.h"
-#include "image-digest.h"
+#include "introspect/image-digest.h"
+#include "responder/evidence.h"
 
 static char dir[] = "/tmp/test-evidence.XXXXXX";
 static char bundle[PATH_MAX], keys[PATH_MAX], public[PATH_MAX + 16];

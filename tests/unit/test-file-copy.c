@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file-copy.h"
+#include "common/file-copy.h"
 
 #define MIB	(1024 * 1024)
 #define HUGE	((off_t)64 << 30)	/* bytes; reading them takes minutes */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fingerprint.h"
+#include "fingerprint/fingerprint.h"
 
 static const uint8_t window[VHSM_WINDOW_LEN] = "0123456789abcdef";
 static const char good[] =

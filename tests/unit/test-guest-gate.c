@@ -12,9 +12,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "guest.h"
-#include "log.h"
-#include "vault-child.h"
+#include "broker/guest.h"
+#include "broker/vault-child.h"
+#include "common/log.h"
 
 static struct vhsm_broker broker;
 static struct vhsm_identity web;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-input.h"
+#include "transport/guest-input.h"
 
 #define POOL 65536u
 

@@ -6,7 +6,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "fake-memory.h"
+#include "unit/fake-memory.h"
 
 static uint64_t version_at(struct vhsm_guest_memory *m, uint64_t gfn)
 {

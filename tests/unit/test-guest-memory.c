@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fake-memory.h"
+#include "unit/fake-memory.h"
 
 #define PAGE VHSM_GUEST_PAGE_SIZE
 

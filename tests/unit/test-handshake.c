@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handshake.h"
+#include "broker/handshake.h"
+#include "common/decimal.h"
 #include "path-check.h"
 
 static const struct vhsm_handshake_limits limits = { 4, 4, 4096 };

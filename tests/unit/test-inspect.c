@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "builder.h"
-#include "guest-fixture.h"
-#include "record.h"
+#include "introspect/record.h"
+#include "kernel-image/builder.h"
+#include "unit/guest-fixture.h"
 
 #define MEMORY	(UINT64_C(256) << 20)
 #define SLIDE	(UINT64_C(64) << 20)

@@ -14,7 +14,7 @@
 
 #include <libxl_utils.h>
 
-#include "act.h"
+#include "responder/act/act.h"
 
 #define NICS	4
 #define BRIDGE	"lo"

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image.h"
-#include "kernel-fixture.h"
+#include "kernel-image/image.h"
+#include "unit/kernel-fixture.h"
 
 static char path[] = "/tmp/kernel-image.XXXXXX";
 static char why[VHSM_IMAGE_WHY_LEN];

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "builder.h"
-#include "kernel-fixture.h"
+#include "kernel-image/builder.h"
+#include "unit/kernel-fixture.h"
 
 #define SLIDE	0x2b000000u
 #define SKIP	77

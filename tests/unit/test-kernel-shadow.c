@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "task-fixture.h"
+#include "checks/checks.h"
+#include "unit/task-fixture.h"
 
 #define SKIP		77
 #define TABLE		UINT64_C(0x67)	/* present, for all, used, written */

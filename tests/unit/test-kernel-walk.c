@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-fixture.h"
+#include "unit/guest-fixture.h"
 
 #define MEMORY	(UINT64_C(16) << 20)
 #define DATA	UINT64_C(0xffff888000000000)	/* all of memory */

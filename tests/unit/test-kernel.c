@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-fixture.h"
+#include "unit/guest-fixture.h"
 
 #define MEMORY	(UINT64_C(256) << 20)
 #define MIB	(UINT64_C(1) << 20)

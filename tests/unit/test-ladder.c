@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ladder.h"
+#include "responder/ladder.h"
 
 #define BIT(reaction) (1u << VHSM_REACT_##reaction)
 #define CHECKS(check) (UINT64_C(1) << VHSM_CHECK_##check)

@@ -2,7 +2,7 @@
 /*
  * test-lib-batch.c - submit and reap, poll, and many threads on one handle.
  */
-#include "fake-engine.h"
+#include "unit/fake-engine.h"
 
 #include "vhsm/vhsm.h"
 

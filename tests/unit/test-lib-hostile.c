@@ -3,7 +3,7 @@
  * test-lib-hostile.c - an engine that breaks the protocol, breaks off or falls
  * silent: the library refuses, recovers or waits, and never believes it.
  */
-#include "fake-engine.h"
+#include "unit/fake-engine.h"
 
 #include "vhsm/vhsm.h"
 

@@ -3,9 +3,9 @@
  * test-lib-kernel.c - the translation to and from the driver's ioctls, with
  * the system calls replaced by a driver of the test's own.
  */
-#include "vhsm-uapi.h"
+#include "kernel/vhsm-uapi.h"
 
-#include "kernel.h"
+#include "lib/kernel-transport.h"
 #include "vhsm/vhsm.h"
 
 #include <check.h>

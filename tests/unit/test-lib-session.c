@@ -2,7 +2,7 @@
 /*
  * test-lib-session.c - keys, blocking calls and buffers against a fake engine.
  */
-#include "fake-engine.h"
+#include "unit/fake-engine.h"
 
 #include "vhsm/vhsm.h"
 

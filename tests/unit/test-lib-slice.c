@@ -4,8 +4,8 @@
  */
 #include "vhsm/vhsm.h"
 
-#include "slice.h"
-#include "spin.h"
+#include "lib/slice.h"
+#include "lib/spin-wait.h"
 
 #include <check.h>
 #include <ctype.h>

@@ -8,7 +8,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "lifecycle.h"
+#include "broker/lifecycle.h"
 
 #define STEPS_MAX 16			/* xen-device.c walks no further */
 

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checks.h"
-#include "fingerprint.h"
-#include "frame-owner.h"
-#include "task-fixture.h"
+#include "checks/checks.h"
+#include "checks/frame-owner.h"
+#include "fingerprint/fingerprint.h"
+#include "unit/task-fixture.h"
 
 #define SKIP		77
 #define PLACE		(UINT64_C(8) << 20)	/* below the kernel */

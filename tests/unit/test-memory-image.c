@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-memory.h"
+#include "introspect/guest-memory.h"
 
 #define PAGE VHSM_GUEST_PAGE_SIZE
 #define IMAGE_CHUNKS 520u		/* of an image; 512 are kept */

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "module-fixture.h"
-#include "module-list.h"
-#include "site.h"
+#include "checks/module-list.h"
+#include "introspect/site.h"
+#include "unit/module-fixture.h"
 
 #define SKIP	77
 #define SLIDE	UINT64_C(0x8000000)

@@ -21,7 +21,7 @@
 #include <xen/xen.h>
 #include <xen/sys/privcmd.h>
 
-#include "lock.h"
+#include "scanner/lock.h"
 
 #ifdef VHSM_SANITIZED
 #define SANITIZED true

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "ops-fixture.h"
+#include "unit/ops-fixture.h"
 
 static const struct {
 	uint16_t type, mechanism;

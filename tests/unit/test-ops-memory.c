@@ -10,8 +10,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "crypto-memory.h"
-#include "ops-fixture.h"
+#include "common/crypto-memory.h"
+#include "unit/ops-fixture.h"
 
 #ifndef VHSM_SANITIZED		/* sanitizers have their own malloc */
 

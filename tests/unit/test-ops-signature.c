@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "ops-fixture.h"
+#include "unit/ops-fixture.h"
 
 /* RSA keys take long to make; 4096 bits are made where it matters. */
 static const struct {

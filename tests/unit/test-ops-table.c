@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ops-fixture.h"
+#include "unit/ops-fixture.h"
 
 static const uint16_t types[] = {
 	VHSM_KEY_AES_128, VHSM_KEY_AES_256, VHSM_KEY_CHACHA20, VHSM_KEY_HMAC,

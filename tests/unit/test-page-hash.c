@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "page-hash.h"
+#include "introspect/page-hash.h"
 
 __extension__ typedef unsigned __int128 u128;
 

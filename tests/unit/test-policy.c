@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "policy.h"
+#include "policy/policy.h"
 
 #define BIT(reaction) (1u << VHSM_REACT_##reaction)
 

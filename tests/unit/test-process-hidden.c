@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "task-fixture.h"
-#include "tasks.h"
+#include "checks/checks.h"
+#include "checks/tasks.h"
+#include "unit/task-fixture.h"
 
 #define SKIP		77
 #define PF_EXITING	0x4u

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "introspect/record.h"
 
 #define PAGE VHSM_GUEST_PAGE_SIZE
 

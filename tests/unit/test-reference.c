@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder.h"
-#include "kernel-fixture.h"
-#include "reference-file.h"
+#include "introspect/reference-file.h"
+#include "kernel-image/builder.h"
+#include "unit/kernel-fixture.h"
 
 #define SLIDE	0x1a000000u
 

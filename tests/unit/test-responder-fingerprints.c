@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 /* Scans follow one another at this pace. */
 static void scans_often(void)

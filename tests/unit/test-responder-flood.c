@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 static void found(const char *release)
 {

@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 START_TEST(a_lease_ends_at_a_time_and_is_one_domains)
 {

@@ -7,7 +7,8 @@
 
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "common/clock.h"
+#include "unit/responder-rig.h"
 
 static char code[32];
 

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "common/clock.h"
+#include "unit/responder-rig.h"
 
 #define BIT(reaction) (1u << VHSM_REACT_##reaction)
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "responder-check.h"
-#include "responder-rig.h"
+#include "responder/responder-check.h"
+#include "unit/responder-rig.h"
 
 static int out_was = -1, err_was = -1;
 

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "responder-rig.h"
+#include "unit/responder-rig.h"
 
 static void failed(uint64_t number, const char *error)
 {

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "responder-rig.h"
+#include "common/clock.h"
+#include "unit/responder-rig.h"
 
 START_TEST(a_clean_guest_has_a_lease_that_counts_from_the_order)
 {

@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "evidence.h"
-#include "image-digest.h"
-#include "rpc-alerts.h"
+#include "introspect/image-digest.h"
+#include "responder/evidence.h"
+#include "responder/rpc-alerts.h"
 
 static char dir[] = "/tmp/test-rpc-alerts.XXXXXX";
 static char socket_path[64];

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "rpc.h"
-#include "rpc-async.h"
+#include "common/rpc-async.h"
+#include "common/rpc.h"
 
 static char path[64];
 static struct event_base *base;

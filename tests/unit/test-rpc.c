@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rpc.h"
+#include "common/rpc.h"
 
 static char path[64];
 static int listen_fd;

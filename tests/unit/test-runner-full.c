@@ -6,7 +6,7 @@
 #include <check.h>
 #include <errno.h>
 
-#include "runner-fixture.h"
+#include "unit/runner-fixture.h"
 
 static const uint8_t none[1];		/* of 8 frames was written */
 

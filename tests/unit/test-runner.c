@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runner-fixture.h"
+#include "unit/runner-fixture.h"
 
 START_TEST(a_sweep_without_findings_is_clean)
 {

@@ -30,10 +30,10 @@
 #include <xen/sys/evtchn.h>
 #include <xen/sys/gntdev.h>
 
-#include "log.h"
-#include "ops.h"
-#include "sandbox.h"
-#include "secret.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/secret.h"
+#include "ops/ops.h"
 
 #define SECURE_HEAP (1 << 18)
 

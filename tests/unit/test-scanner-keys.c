@@ -2,8 +2,8 @@
 /* vhsm-monitor is told what its guest's keys look like, and looks for them. */
 #include <config.h>
 
-#include "fingerprint.h"
-#include "scanner-rig.h"
+#include "fingerprint/fingerprint.h"
+#include "unit/scanner-rig.h"
 
 #define CHECKS	"{\"kernel-text\": null, \"secret-leak\": null}"
 #define PLACE	(GUEST_LEN - 5 * 4096 + 700)	/* of a key in memory */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "scanner-rig.h"
+#include "unit/scanner-rig.h"
 
 /* Changes a byte of the kernel's text. */
 static void tamper(void)

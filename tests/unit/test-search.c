@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-memory.h"
-#include "search.h"
+#include "introspect/guest-memory.h"
+#include "introspect/search.h"
 
 #define PAGE 4096u
 

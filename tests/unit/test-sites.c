@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "site-op.h"
+#include "kernel-image/site-op.h"
 
 #define TEXT		UINT64_C(0xffffffff81000000)
 #define TEXT_LEN	0x1000u

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "module-fixture.h"
-#include "reference-file.h"
+#include "introspect/reference-file.h"
+#include "unit/module-fixture.h"
 
 #define SKIP		77
 #define SLIDE		UINT64_C(0x8000000)

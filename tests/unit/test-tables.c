@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gates.h"
-#include "kernel-map.h"
-#include "table-fixture.h"
+#include "checks/gates.h"
+#include "checks/kernel-map.h"
+#include "unit/table-fixture.h"
 
 #define SKIP	77
 #define SLIDE	UINT64_C(0x1a000000)

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "probe-list.h"
-#include "reference-file.h"
-#include "task-fixture.h"
-#include "text-view.h"
+#include "checks/checks.h"
+#include "checks/probe-list.h"
+#include "checks/text-view.h"
+#include "introspect/reference-file.h"
+#include "unit/task-fixture.h"
 
 #define SKIP	77
 

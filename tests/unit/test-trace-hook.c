@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks.h"
-#include "probe-list.h"
-#include "task-fixture.h"
+#include "checks/checks.h"
+#include "checks/probe-list.h"
+#include "unit/task-fixture.h"
 
 #define SKIP		77
 #define OUTSIDE		UINT64_C(0xffffffffc0201000)

@@ -2,7 +2,7 @@
 /*
  * The local transport against a client that lies: both ends are here.
  */
-#include "config.h"
+#include <config.h>
 
 #include <check.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "transport.h"
+#include "transport/transport.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define PAGES (2 * (2 + 3))		/* two queues: order 1, 3 of pool */

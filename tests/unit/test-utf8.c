@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "utf8.h"
+#include "common/utf8.h"
 
 static const struct {
 	const char *from, *to;

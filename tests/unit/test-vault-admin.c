@@ -10,9 +10,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include "traces.h"
-#include "vault-fixture.h"
-#include "vault-server.h"
+#include "unit/vault-fixture.h"
+#include "unit/vault-server.h"
+#include "vault/traces.h"
 
 static json_t *parse(const char *text)
 {

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit-chain.h"
-#include "events.h"
-#include "vault-fixture.h"
+#include "unit/vault-fixture.h"
+#include "vault/audit-chain.h"
+#include "vault/events.h"
 
 static char why[VHSM_WHY_LEN];
 

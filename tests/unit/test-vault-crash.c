@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "events.h"
-#include "vault.h"
-#include "vault-fixture.h"
+#include "unit/vault-fixture.h"
+#include "vault/events.h"
+#include "vault/vault.h"
 
 #define ROUNDS	60
 #define NAMES	4

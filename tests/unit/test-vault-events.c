@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "message.h"
-#include "vault-events.h"
+#include "broker/vault-events.h"
+#include "common/log.h"
+#include "common/message.h"
 
 static struct vhsm_vault_events *events;
 static int broker, vault;

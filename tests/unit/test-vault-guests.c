@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vault-fixture.h"
-#include "vault-server.h"
+#include "unit/vault-fixture.h"
+#include "unit/vault-server.h"
 
 static uint64_t buf[VHSM_MSG_MAX / 8];
 static struct vhsm_msg_key *const key = (void *)buf;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unit.h"
-#include "vault-fixture.h"
+#include "unit/vault-fixture.h"
+#include "vault/unit.h"
 
 static const uint8_t material[32] = "the key material, to be found";
 static char why[VHSM_WHY_LEN];

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest-input.h"
+#include "transport/guest-input.h"
 
 #define NAME_FORMAT	"%63[a-z0-9_]"
 

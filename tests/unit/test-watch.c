@@ -8,7 +8,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "watch.h"
+#include "responder/watch.h"
 
 static const struct vhsm_watch_times times = {
 	.sweep_ms = 1000, .hang_ms = 4000, .start_ms = 60000,

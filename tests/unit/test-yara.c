@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "literals.h"
-#include "yara-rules.h"
+#include "checks/literals.h"
+#include "checks/yara-rules.h"
 
 #define PLAIN "rule evil { meta: description = \"lab\" strings:" \
 	" $a = \"evil-marker-1\" $b = { 90 91 92 93 94 } condition: any of them }"

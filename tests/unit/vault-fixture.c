@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vault-fixture.h"
+#include "unit/vault-fixture.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vault-server.h"
+#include "unit/vault-server.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "ops.h"
-#include "vault.h"
-#include "vault-fixture.h"
+#include "ops/ops.h"
+#include "unit/vault-fixture.h"
+#include "vault/vault.h"
 
 static char socket_path[128];
 static int broker;

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <pthread.h>
 
-#include "protocol.h"
+#include "common/protocol.h"
 
 /* Runs test against a new vault in fixture_dir, until it returns. */
 void server_run(void (*test)(void));

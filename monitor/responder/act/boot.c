@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "act.h"
-#include "baseline-store.h"
+#include "baseline/baseline-store.h"
+#include "responder/act/act.h"
 
 /* Where it is, or where it once was. */
 static const char *bootloader(const libxl_domain_build_info *info)

@@ -8,7 +8,7 @@
  */
 #include <config.h>
 
-#include "act.h"
+#include "responder/act/act.h"
 
 /* Whether it, which is paused, has not ended. */
 static bool is_held(struct vhsm_act *act, uint32_t domid)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xenstore.h>
 
-#include "act.h"
+#include "responder/act/act.h"
 
 /* Kinds of devices that are not taken: "pci", "9pfs"...  Those that cannot
  * reach outside are left out. */

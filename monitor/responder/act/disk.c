@@ -7,7 +7,7 @@
  */
 #include <config.h>
 
-#include "disk.h"
+#include "responder/act/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #ifndef VHSM_ACT_DISK_H
 #define VHSM_ACT_DISK_H
 
-#include "act.h"
+#include "responder/act/act.h"
 
 #define ACT_DISK_PATH_LEN	32u
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disks.c - a guest's disks as they are to come back.  libxl's list of them is
- * of xenstore, which has neither format nor script: without these no disk can be
- * plugged.  The domain's configuration has both.
+ * of xenstore, which has neither format nor script: without these no disk can
+ * be plugged.  The domain's configuration has both.
  */
 #include <config.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "act.h"
+#include "responder/act/act.h"
 
 static const libxl_device_disk *configured(const libxl_domain_config *config,
 					   const char *vdev)

@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <xenctrl.h>
 
-#include "act.h"
-#include "domain-vcpus.h"
-#include "evidence.h"
-#include "record.h"
+#include "introspect/domain-vcpus.h"
+#include "introspect/record.h"
+#include "responder/act/act.h"
+#include "responder/evidence.h"
 
 #define RESERVE	(UINT64_C(64) << 20)
 

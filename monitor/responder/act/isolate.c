@@ -17,7 +17,7 @@
 
 #include <libxl_utils.h>
 
-#include "act.h"
+#include "responder/act/act.h"
 
 static json_t *parsed(char *text)
 {

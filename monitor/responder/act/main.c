@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <xentoollog.h>
 
-#include "act.h"
-#include "file.h"
-#include "log.h"
-#include "utf8.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "responder/act/act.h"
 
 #define FD_PARAMS	3
 #define FD_ANSWER	4

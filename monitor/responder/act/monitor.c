@@ -23,10 +23,10 @@
 #include <xenctrl.h>
 #include <xenstore.h>
 
-#include "act.h"
-#include "baseline.h"
-#include "cpio.h"
-#include "disk.h"
+#include "baseline/baseline.h"
+#include "responder/act/act.h"
+#include "responder/act/disk.h"
+#include "responder/cpio.h"
 #include "vhsm-paths.h"
 
 /*
