@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * data-file.c - the files of file.h.
+ * data-file.c - the files of data-file.h.
  */
 #include "cli/data-file.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spin-wait.c - the adaptive spin of spin.h.
+ * spin-wait.c - the adaptive spin of spin-wait.h.
  *
  * The limits come from measurement: an answer is there in 1 to 30 us when
  * cores are free and the operation is short; going to sleep and being woken

@@ -5,7 +5,7 @@
  * A frame may be left out when it was read by the last finished scan and every
  * write since that scan began was told, or will be: what is written while a
  * scan is under way, or was not told yet when it began, is looked at by the
- * next one. One in which a check failed, or before which writes got lost,
+ * next one.  One in which a check failed, or before which writes got lost,
  * leaves nothing out.  A scan waits until it is told, so as not to leave that
  * to the next.
  */

@@ -25,12 +25,12 @@
  *   being patched     int3, bp_desc lists the place, and both what will stand
  *                     there and what is emulated meanwhile are legal values
  *
- * What an attacker who writes both sides of one of these, or a lock, gets: a
- * call that goes to another whole function of the approved kernel (code reuse,
- * not code), or through an ftrace_ops, direct call or kprobe that is on the
- * kernel's own lists, where trace-hook judges who it calls.  A function outside
- * the image's text and the approved modules' is never accepted for the first
- * three, but for what BPF compiled where dispatchers go.
+ * An attacker who writes both sides of one of these, or a lock, can make a call
+ * go to another whole function of the approved kernel (code reuse, not code), or
+ * through an ftrace_ops, direct call or kprobe that is on the kernel's own
+ * lists, where trace-hook judges whom it calls.  For the first three, a function
+ * outside the text of the image and of the approved modules is never accepted,
+ * except one that BPF compiled, and only where a dispatcher may call it.
  */
 #ifndef VHSM_TEXT_EXPLAIN_H
 #define VHSM_TEXT_EXPLAIN_H

@@ -9,9 +9,9 @@
  * push out what is there.
  *
  * A mapping outlives what the guest does with the frame: one that it gave back
- * stays allocated, one that it exchanged is seen as it was.  So whoever keeps a
- * guest open for long makes mappings anew that it uses (page-sets.c), and
- * forgets a part of the others at each of its rounds.
+ * stays allocated, one that it exchanged is seen as it was.  So a program that
+ * keeps a guest open for long maps again the pages that it uses (page-sets.c),
+ * and forgets a part of the others at each of its rounds.
  */
 #include "introspect/guest-memory-backend.h"
 

@@ -12,8 +12,8 @@
  *     | '-- RETRY_S ----'
  *     '---- the guest came as another domain (vhsm_incident_follow)
  *
- * What failed VHSM_INCIDENT_TRIES times is given up, until an admin orders it
- * or the guest comes as another domain.
+ * An act that failed VHSM_INCIDENT_TRIES times is given up until an admin orders
+ * it or the guest comes as another domain.
  */
 #include <config.h>
 

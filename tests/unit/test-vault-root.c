@@ -263,13 +263,15 @@ START_TEST(hexadecimal_takes_digits_only)
 {
 	uint8_t byte[1];
 	char text[3] = "00";
-	int c, good = 0;
+	int c, good = 0, lower = 0;
 
 	for (c = 1; c < 256; c++) {
 		text[1] = (char)c;
 		good += vhsm_hex_decode(text, byte, 1) == 0;
+		lower += vhsm_hex_decode_lower(text, byte, 1) == 0;
 	}
 	ck_assert_int_eq(good, 22);
+	ck_assert_int_eq(lower, 16);
 	ck_assert_int_eq(vhsm_hex_decode("fF", byte, 1), 0);
 	ck_assert_uint_eq(byte[0], 0xff);
 }
